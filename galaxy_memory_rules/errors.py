@@ -1,0 +1,63 @@
+"""The whole error tree of the project.
+
+::
+
+    MemoryRulesError                    every error of ours; its message says what was expected and what to do
+    ├── ConfigError                     a configuration file or option is wrong (names file, key, expected)
+    ├── InvalidMessage                  a JobDescription or MemoryRecommendation is wrong (names the field)
+    ├── PredictionUnavailable           the service could not be asked, or its answer could not be used
+    │   └── UnknownTool                 the service answers, but has no bundle for this tool
+    ├── DestinationError                a request could not be written into a destination
+    ├── RecordsError                    a file of recorded jobs cannot be used (names file, row, column)
+    └── BundleError                     a bundle cannot be written, read or trusted (names folder, file)
+        └── BundleLocked                another trainer is publishing into the same folder
+"""
+
+
+class MemoryRulesError(Exception):
+    """Every error of this project; the message names the place, what was expected and what to do."""
+
+
+class ConfigError(MemoryRulesError):
+    """A configuration file or an option is wrong."""
+
+
+class InvalidMessage(MemoryRulesError):
+    """A field of a message is missing, of the wrong type or out of range.
+
+    Parameters
+    ----------
+    path : str
+        Where the field stands, for example ``inputs[0].size_bytes``.
+    expected : str
+        What should have been there.
+    """
+
+    def __init__(self, path: str, expected: str) -> None:
+        self.path = path
+        self.expected = expected
+        super().__init__(f"{path or 'message'}: {expected}")
+
+
+class PredictionUnavailable(MemoryRulesError):
+    """The service could not be asked in time, or its answer could not be used."""
+
+
+class UnknownTool(PredictionUnavailable):
+    """The service answers, but has no bundle for this tool."""
+
+
+class DestinationError(MemoryRulesError):
+    """A memory request could not be written into a destination."""
+
+
+class RecordsError(MemoryRulesError):
+    """A file of recorded jobs cannot be used."""
+
+
+class BundleError(MemoryRulesError):
+    """A bundle cannot be written, read or trusted."""
+
+
+class BundleLocked(BundleError):
+    """Another trainer is publishing into the same folder."""

@@ -1,0 +1,39 @@
+"""What a person or a planner may know of a loaded bundle."""
+
+from typing import Any
+
+from trainer.bundle import Bundle
+
+from .predictor import source
+
+
+def summary(found: Bundle) -> dict[str, Any]:
+    """Return one line of ``GET /v1/tools``."""
+    return {
+        "tool": found.tool,
+        "bundle": found.name,
+        "source": source(found),
+        "model": found.facts["model"]["name"],
+        "rows": found.sizing.rows,
+        "promised_failure_rate": found.sizing.failure_cap,
+        "achieved_failure_rate": found.facts["scores"]["test"]["under_allocated"],
+        "test_r2": found.facts["scores"]["test"]["r2"],
+        "test_median_ape": found.facts["scores"]["test"]["median_ape"],
+    }
+
+
+def details(found: Bundle) -> dict[str, Any]:
+    """Return ``GET /v1/tools/{tool}``: the summary, the scores, and the jobs that the model has seen."""
+    return {
+        **summary(found),
+        "label": found.facts["label"],
+        "best_parameters": found.facts["model"]["parameters"],
+        "scores": found.facts["scores"],
+        "rows_dropped": found.facts["rows"]["dropped"],
+        "largest_bytes": dict(found.sizing.largest_bytes),
+        "inputs": list(found.schema.inputs),
+        "parameters": list(found.schema.parameters),
+        "categories": {name: list(seen) for name, seen in found.schema.categories.items()},
+        "features": list(found.schema.columns),
+        "versions": found.facts["versions"],
+    }

@@ -1,0 +1,179 @@
+"""One reader for each export dialect, and how a dialect is recognised."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Optional
+
+from galaxy_memory_rules.errors import InvalidMessage, RecordsError
+from galaxy_memory_rules.messages import parse_job
+
+from .features import TOTALS_INPUT
+from .records import JobRecord, ToolRecords
+from .tables import Row, rows
+
+# `none` is a value that many tools offer: only these two mean that nothing was there.
+_ABSENT = frozenset({"", "nan"})
+_NO_NUMBER = _ABSENT | {"none", "null", "na"}
+TOTALS_COLUMNS = ("tool_id", "total_filesize", "num_files", "slots", "memory_bytes", "create_time")
+_TOTALS = {"total_filesize", "num_files"}
+_TOOL_COLUMNS = ("tool_id", "tool_version")
+_TWINS = ("_extension", "_filetype")
+_SLOTS = ("galaxy_slots", "slots")
+
+# What is measured while the job runs, or says where it ran: not known, or not chosen, when the rule is asked.
+_NOT_KNOWN_BEFORE = re.compile(
+    r"(memory|cpuacct|cpu|cpuset|blkio|pids|peak)[._].*|.*_(seconds|rss_bytes|cache_bytes)|runtime(_.*)?|(start|end)_epoch"
+    r"|job_id|job|id|state|info|exit_code|handler|.*create_time|.*update_time|destination_(id|params)|user(_.*)?|hostname"
+    r"|job_runner_.*|memtotal|processor_count|overlapping_jobs|galaxy_memory_mb|index_cold|genome_bp|read_(count|length)"
+)
+
+
+def read(
+    path: Path,
+    label: str,
+    tool_id: Optional[str] = None,
+    tool_version: Optional[str] = None,
+    written: Optional[str] = None,
+) -> list[ToolRecords]:
+    """Read a file of recorded jobs, whichever dialect it speaks.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    label : str
+        The column that holds the peak, in bytes.
+    tool_id : str, optional
+        The tool's id, where the file has no column ``tool_id``; without either it is named after the file.
+    tool_version : str, optional
+        The tool's version, where neither the id nor the file tells.
+    written : str, optional
+        The file's name as the administrator wrote it, for reports.
+
+    Returns
+    -------
+    list of ToolRecords
+        One for each tool, in the order of their first rows.
+
+    Raises
+    ------
+    RecordsError
+        If the whole file cannot be used. A row that cannot be read is the `fault` of its tool alone.
+    """
+    table = rows(path)
+    first_line, header = next(table, (0, []))
+    if not header:
+        raise RecordsError(f"{path}: empty; expected a header and one row for each job")
+    if label not in header and _is_headerless(header):
+        body, header = _chain(first_line, header, table), list(TOTALS_COLUMNS)
+    else:
+        body = table
+    _check_header(path, header, label)
+    describe = _totals_reader(header) if set(header) >= _TOTALS else _columns_reader(header, label)
+    told = {"tool_id": tool_id or path.name.split(".")[0], "tool_version": tool_version or ""}
+    by_tool: dict[str, ToolRecords] = {}
+    for line, cells in body:
+        row = {**told, **_cells_by_name(header, cells)}
+        found = by_tool.setdefault(_tool_of(row), ToolRecords(_tool_of(row), written or str(path), label))
+        try:
+            _add(found, row, describe(row))
+        except InvalidMessage as error:
+            found.fault = found.fault or RecordsError(f"{path}, line {line}: {error}; repair or remove this line")
+    return list(by_tool.values())
+
+
+def _cells_by_name(header: Row, cells: Row) -> dict[str, str]:
+    """Name the cells that tell something about the tool, and keep the others as they are."""
+    return {name: cell for name, cell in zip(header, cells) if name not in _TOOL_COLUMNS or _present(cell)}
+
+
+def _tool_of(row: dict[str, str]) -> str:
+    """A tool's bundle is named by its id, with the version where the id does not end with it."""
+    tool_id, version = row["tool_id"], row["tool_version"]
+    return tool_id if not version or tool_id.endswith("/" + version) else f"{tool_id}/{version}"
+
+
+def _add(found: ToolRecords, row: dict[str, str], described: dict[str, object]) -> None:
+    peak_bytes = _whole(row[found.label], found.label)
+    if not peak_bytes:
+        found.dropped["no peak recorded"] += 1
+        return
+    tool = {"tool_id": row["tool_id"], "tool_version": row["tool_version"] or None}
+    found.records.append(JobRecord(parse_job({**tool, **described}), peak_bytes))
+
+
+def _columns_reader(header: Row, label: str) -> Callable[[dict[str, str]], dict[str, object]]:
+    """Read the seed's dialect: a column for each input's size, its extension and each tool parameter."""
+    twins = {column[: -len(twin)]: column for twin in _TWINS for column in header if column.endswith(twin)}
+    sizes = [column for column in header if column in twins]
+    told = {label, *_TOOL_COLUMNS, "dbkey", *_SLOTS, *sizes, *(twins[column] for column in sizes)}
+    parameters = [column for column in header if column not in told and not _NOT_KNOWN_BEFORE.fullmatch(column)]
+
+    def describe(row: dict[str, str]) -> dict[str, object]:
+        return {
+            "inputs": [
+                {"name": column, "size_bytes": _whole(row[column], column), "extension": _present(row[twins[column]])}
+                for column in sizes
+                if _whole(row[column], column) or _present(row[twins[column]])
+            ],
+            "parameters": {column: row[column] for column in parameters if _present(row[column])},
+            "dbkey": _present(row.get("dbkey")),
+            "slots": _slots(row),
+        }
+
+    return describe
+
+
+def _totals_reader(header: Row) -> Callable[[dict[str, str]], dict[str, object]]:
+    """Read the dialect of gxadmin's job-metrics: one size and one count for all inputs together."""
+
+    def describe(row: dict[str, str]) -> dict[str, object]:
+        count = _whole(row["num_files"], "num_files")
+        size_bytes = _whole(row["total_filesize"], "total_filesize")
+        total = {"name": TOTALS_INPUT, "size_bytes": size_bytes, "count": max(count, 1)}
+        return {"inputs": [total] if count or size_bytes else [], "slots": _slots(row)}
+
+    return describe
+
+
+def _slots(row: dict[str, str]) -> Optional[int]:
+    column = next((name for name in _SLOTS if name in row), None)
+    return _whole(row[column], column) or None if column else None
+
+
+def _present(cell: Optional[str]) -> Optional[str]:
+    return None if cell is None or cell.lower() in _ABSENT else cell
+
+
+def _whole(cell: str, column: str) -> int:
+    """Read a number of bytes or pieces; the database writes them with seven decimals."""
+    if cell.lower() in _NO_NUMBER:
+        return 0
+    try:
+        number = Decimal(cell)
+    except InvalidOperation:
+        raise InvalidMessage(column, f"{cell[:40]!r} is no number") from None
+    if not number.is_finite() or number < 0:
+        raise InvalidMessage(column, f"{cell[:40]!r} is negative or not finite")
+    return math.ceil(number)
+
+
+def _is_headerless(first: Row) -> bool:
+    return len(first) == len(TOTALS_COLUMNS) and all(cell.replace(".", "", 1).isdigit() for cell in first[1:5])
+
+
+def _chain(line: int, first: Row, rest: Iterator[tuple[int, Row]]) -> Iterator[tuple[int, Row]]:
+    yield line, first
+    yield from rest
+
+
+def _check_header(path: Path, header: Row, label: str) -> None:
+    twice = [column for column, times in Counter(header).items() if times > 1]
+    if twice:
+        raise RecordsError(f"{path}, line 1: the column {twice[0]!r} stands there twice")
+    if label not in header:
+        raise RecordsError(f"{path}: no column {label!r} to predict; the columns are {', '.join(header)}")

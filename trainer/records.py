@@ -1,0 +1,52 @@
+"""Recorded jobs in one shape, whatever export they came from."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Optional
+
+from galaxy_memory_rules.errors import RecordsError
+from galaxy_memory_rules.messages import JobDescription
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """A job after it ran: what was known before dispatch, and the peak that was measured.
+
+    Parameters
+    ----------
+    job : JobDescription
+        The job as the rule would have described it.
+    peak_bytes : int
+        Measured maximum of the job's memory, above 0.
+    """
+
+    job: JobDescription
+    peak_bytes: int
+
+
+@dataclass
+class ToolRecords:
+    """All records of one tool in one file.
+
+    Parameters
+    ----------
+    tool : str
+        The tool's id, or the file's name where the file does not tell.
+    file : str
+        Where the records were read, as the administrator wrote it.
+    label : str
+        The column that holds the peak.
+    records : list of JobRecord
+        In the order of the file.
+    dropped : Counter of str
+        How many rows were left out, by reason.
+    fault : RecordsError or None
+        Why these records cannot be used, where a row could not be read.
+    """
+
+    tool: str
+    file: str
+    label: str
+    records: list[JobRecord] = field(default_factory=list)
+    dropped: Counter[str] = field(default_factory=Counter)
+    fault: Optional[RecordsError] = None

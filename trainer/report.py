@@ -1,0 +1,103 @@
+"""What the administrator sees of a training: a line for each tool and model, on the screen and in output.csv."""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from galaxy_memory_rules.errors import ConfigError
+
+from .bundle import Bundle
+from .training import Outcome
+
+# A spreadsheet takes a cell that begins like this for a formula.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_HEADINGS = ("tool", "model", "R2 test", "MAPE test", "median APE", "under-allocated", "seconds", "served")
+
+
+@dataclass(frozen=True)
+class ReportLine:
+    """One tool and model.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The tool's bundle.
+    outcome : Outcome
+        The model's search.
+    served : bool
+        Whether the bundle holds this model.
+    """
+
+    bundle: Bundle
+    outcome: Outcome
+    served: bool
+
+    def row(self) -> dict[str, Any]:
+        """Return the line of output.csv."""
+        facts, outcome = self.bundle.facts, self.outcome
+        row = {
+            "tool": self.bundle.tool,
+            "file": facts["file"],
+            "label": facts["label"],
+            "model": outcome.candidate.name,
+            "best_parameters": json.dumps(outcome.parameters),
+            "rows_used": facts["rows"]["used"],
+            "rows_dropped": sum(facts["rows"]["dropped"].values()),
+            "features": len(self.bundle.schema.columns),
+            "cross_validated_error": round(outcome.cross_validated_error, 6),
+        }
+        for part, scores in (("train", outcome.train), ("test", outcome.test)):
+            row.update({f"{part}_{name}": round(value, 6) for name, value in vars(scores).items()})
+        return {**row, "seconds": round(outcome.seconds, 1), "served": "yes" if self.served else "no"}
+
+
+def write_csv(path: Path, lines: Sequence[ReportLine]) -> None:
+    """Write output.csv beside the old one, then put it in its place.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be written.
+    """
+    text = io.StringIO()
+    rows = [line.row() for line in lines]
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(text.getvalue(), encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written ({error}); choose another file with -o") from error
+
+
+def table(lines: Sequence[ReportLine]) -> str:
+    """Return the lines as a table for the screen."""
+    cells = [_HEADINGS, *(_screen_cells(line) for line in lines)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(_HEADINGS))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in cells)
+
+
+def _screen_cells(line: ReportLine) -> tuple[str, ...]:
+    test = line.outcome.test
+    shares = (f"{share:.1%}" for share in (test.mape, test.median_ape, test.under_allocated))
+    served = "yes" if line.served else ""
+    return (
+        line.bundle.tool,
+        line.outcome.candidate.name,
+        f"{test.r2:.3f}",
+        *shares,
+        f"{line.outcome.seconds:.1f}",
+        served,
+    )
+
+
+def _cell(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
