@@ -12,6 +12,7 @@ from .errors import InvalidMessage, PredictionUnavailable, UnknownTool
 from .messages import JobDescription, MemoryRecommendation, parse_recommendation, read_json
 
 MAX_ANSWER_BYTES = 64 * 1024
+_PART_BYTES = 16 * 1024
 # A packed body could grow without end when it is unpacked; ours is small.
 _HEADERS = {"Content-Type": "application/json", "Accept": "application/json", "Accept-Encoding": "identity"}
 
@@ -71,8 +72,10 @@ class PredictionClient:
             timeout=self._deadline_seconds,
         )
         try:
+            body = b""
             # as it came over the wire: whatever it says of its encoding, it is not unpacked
-            body = response.raw.read(MAX_ANSWER_BYTES + 1, decode_content=False)
+            while len(body) <= MAX_ANSWER_BYTES and (part := response.raw.read(_PART_BYTES, decode_content=False)):
+                body += part
         finally:
             # gives a connection that was read to its end back to the pool, and drops any other
             response.close()

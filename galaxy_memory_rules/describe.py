@@ -1,7 +1,6 @@
 """The only file that reads Galaxy's job, tool and dataset objects -> JobDescription."""
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Optional
 
@@ -14,11 +13,11 @@ from .messages import (
     InputDataset,
     JobDescription,
     ParameterValue,
+    unnumbered,
 )
 
 # Choices are short; longer text is what people write: titles, sequences, names.
 MAX_VALUE_LENGTH = 64
-_NUMBERED = re.compile(r"(.*?\D)_?(\d+)")
 _UNKNOWN_DBKEYS = ("", "?", "None")
 
 
@@ -90,12 +89,10 @@ def _collections(job: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _parameter_of(name: str, keys: Mapping[str, Any], collections: set[str]) -> str:
-    match = _NUMBERED.fullmatch(name)
-    if match is None:
-        return name
-    parameter = match.group(1)
-    alias = parameter in keys and keys[parameter] == keys.get(parameter + "1")
-    return parameter if alias or parameter in collections else name
+    for parameter in unnumbered(name):
+        if parameter in collections or (parameter in keys and keys[parameter] == keys.get(parameter + "1")):
+            return parameter
+    return name
 
 
 def _key(dataset: Any) -> Any:

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Optional, Union
 
@@ -140,6 +140,13 @@ def tool_names(tool_id: str, tool_version: Optional[str] = None) -> list[str]:
     elif len(parts) > 1:
         names.append("/".join(parts[:-1]))
     return list(dict.fromkeys(names))
+
+
+def unnumbered(name: str) -> Iterator[str]:
+    """Yield the parameters that Galaxy may have numbered to make `name`: ``input_11`` is of ``input_1`` or ``input_``."""
+    for cut in range(len(name) - 1, len(name.rstrip("0123456789")) - 1, -1):
+        if cut:
+            yield name[:cut]
 
 
 def read_json(body: Union[str, bytes]) -> Any:

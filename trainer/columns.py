@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterable
 from typing import Optional
 
+from galaxy_memory_rules.messages import unnumbered
+
 _SEPARATOR = re.compile(r"[|.]")
-_NUMBER_AT_END = re.compile(r"_?\d+$")
 _MOST_REMEMBERED = 1000
 
 
@@ -33,7 +34,8 @@ class ColumnIndex:
             if len(self._found) >= _MOST_REMEMBERED:
                 self._found.clear()
             parts = path(name)
-            self._found[name] = self._find(parts) or self._find((*parts[:-1], _NUMBER_AT_END.sub("", parts[-1])))
+            candidates = [parts, *((*parts[:-1], parameter) for parameter in unnumbered(parts[-1]))]
+            self._found[name] = next(filter(None, map(self._find, candidates)), None)
         return self._found[name]
 
     def _find(self, parts: tuple[str, ...]) -> Optional[str]:

@@ -1,0 +1,52 @@
+# Every target makes the environment it needs from a bare Python 3.11 or later.
+
+# the first Python that is new enough; name another with make PYTHON=...
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+GALAXY ?= 26.1.*
+BIN := .venv/bin
+
+.PHONY: demo test lint bench record test-galaxy test-recording clean
+
+demo: .venv/ready
+	$(BIN)/python examples/demo.py
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/ready
+	for file in tests/bench_*.py; do $(BIN)/python $$file || exit 1; done
+
+record: .venv/ready
+	@for program in bowtie2 hisat2 samtools; do command -v $$program >/dev/null || missing=yes; done; \
+	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ]; then \
+		apt-get update -q && apt-get install -q -y --no-install-recommends bowtie2 hisat2 samtools; fi
+	$(BIN)/python examples/record_jobs.py
+
+# the real Galaxy classes, in an environment of their own, call the rule against the real service
+test-galaxy: .venv/ready .venv-galaxy/ready
+	GMR_PYTHON=$(CURDIR)/$(BIN)/python .venv-galaxy/bin/python -m pytest -m galaxy -W ignore tests/test_galaxy_mapping.py
+
+# real tools in real memory cgroups: needs root and the programs of make record
+test-recording: .venv/ready
+	$(BIN)/python -m pytest -m recording tests/test_examples_recording.py
+
+.venv/ready: setup.cfg pyproject.toml
+	@test -n "$(PYTHON)" || { echo "no Python 3.11 or later with venv found; name one with make PYTHON=..."; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[trainer,service,dev]'
+	@touch $@
+
+.venv-galaxy/ready: setup.cfg
+	@test -n "$(PYTHON)" || { echo "no Python 3.11 or later with venv found; name one with make PYTHON=..."; exit 2; }
+	$(PYTHON) -m venv .venv-galaxy
+	.venv-galaxy/bin/python -m pip install -q --disable-pip-version-check 'galaxy-app==$(GALAXY)' pytest
+	@touch $@
+
+clean:
+	rm -rf .venv .venv-galaxy models output_files build *.egg-info

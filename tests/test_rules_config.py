@@ -1,0 +1,113 @@
+"""memory_rules.yml."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from galaxy_memory_rules.config import ConfigFile, RulesConfig, load_config
+from galaxy_memory_rules.errors import ConfigError
+
+SHIPPED = Path(__file__).parent.parent / "config" / "memory_rules.yml"
+MINIMAL = """
+service_url: http://127.0.0.1:8765
+destination: slurm
+destinations: {slurm: {params: {native_specification: "--mem={memory_mib}"}}}
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "memory_rules.yml"
+    path.write_text(text)
+    return path
+
+
+def test_the_shipped_file_is_read(tmp_path: Path) -> None:
+    config = load_config(SHIPPED)
+    assert config.service_url == "http://127.0.0.1:8765"
+    assert config.floor_bytes == 512 * 1024**2
+    assert config.destinations["htcondor"].params == {"request_memory": "{memory_mib}M"}
+    assert config.destinations["local"].env == {"GALAXY_MEMORY_MB": "{memory_mib}"}
+
+
+def test_what_is_not_set_has_its_default(tmp_path: Path) -> None:
+    config = load_config(written(tmp_path, MINIMAL))
+    assert (config.deadline_seconds, config.ceiling_bytes) == (RulesConfig.deadline_seconds, 64 * 1024**3)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "expected a mapping"),
+        ("[1]", "expected a mapping"),
+        ("service_url: [", "cannot be read as YAML"),
+        ("!!python/object/apply:os.system [true]", "cannot be read as YAML"),
+        (MINIMAL + "celing: 1 GiB", "unknown key 'celing'; near it are ceiling"),
+        (MINIMAL + "floor: lots", "floor: expected an amount of memory"),
+        (MINIMAL + "floor: 0", "floor: expected an amount above 0"),
+        (MINIMAL + "floor: 65 GiB", "floor: expected an amount not above the ceiling"),
+        (MINIMAL + "deadline_seconds: 60", "deadline_seconds: expected a number of seconds from 0.01 to 5.0"),
+        (MINIMAL + "deadline_seconds: true", "deadline_seconds: expected"),
+        (MINIMAL.replace("http:", "ftp:"), "service_url: expected http://host:port"),
+        (MINIMAL.replace("http://", "http://me:secret@"), "service_url: expected http://host:port"),
+        (MINIMAL.replace("destination: slurm", "destination: k8s"), "destination: expected one of"),
+        (MINIMAL.replace("destination: slurm", ""), "destination: expected a text"),
+        (MINIMAL.replace("memory_mib", "memory_mb"), "native_specification: expected a template with {memory_mib}"),
+        (MINIMAL.replace("memory_mib", "memory_mib.__class__"), "expected a template with"),
+        (MINIMAL.replace("memory_mib", "memory_mib!r"), "expected a template with"),
+        (MINIMAL.replace("{memory_mib}", "{"), "expected a template"),
+        (MINIMAL.replace("params", "parms"), "unknown key 'parms'; near it are params"),
+        (MINIMAL.replace('{params: {native_specification: "--mem={memory_mib}"}}', "{}"), "expected params or env"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_was_expected(tmp_path: Path, text: str, complaint: str) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(ConfigError) as refused:
+        load_config(path)
+    assert str(path) in str(refused.value)
+    assert complaint in str(refused.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nowhere.yml: cannot be read"):
+        load_config(tmp_path / "nowhere.yml")
+
+
+def test_a_changed_file_is_read_again_without_a_restart(tmp_path: Path) -> None:
+    file = ConfigFile(written(tmp_path, MINIMAL))
+    assert file.read().floor_bytes == 512 * 1024**2
+    written(tmp_path, MINIMAL + "floor: 1 GiB")
+    assert file.read().floor_bytes == 1024**3
+
+
+def test_a_broken_file_leaves_the_last_good_one_in_use_and_says_so_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = written(tmp_path, MINIMAL)
+    file = ConfigFile(path)
+    good = file.read()
+    written(tmp_path, MINIMAL + "floor: lots")
+    assert [file.read(), file.read()] == [good, good]
+    path.unlink()
+    assert file.read() == good
+    complaints = [record.message for record in caplog.records if "last good configuration" in record.message]
+    # one for the wrong floor, one for the missing file
+    assert len(complaints) == 2
+
+
+def test_a_file_that_was_never_good_is_an_error_each_time(tmp_path: Path) -> None:
+    file = ConfigFile(tmp_path / "nowhere.yml")
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="cannot be read"):
+            file.read()
+
+
+def test_a_file_that_did_not_change_is_not_read_again(tmp_path: Path) -> None:
+    path = written(tmp_path, MINIMAL)
+    file = ConfigFile(path)
+    good = file.read()
+    stamp = path.stat()
+    # the same size and time, but no YAML any more: only a look at the content would notice
+    path.write_text("[" * len(MINIMAL))
+    os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    assert file.read() is good

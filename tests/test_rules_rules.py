@@ -1,0 +1,111 @@
+"""The door for job_conf."""
+
+import inspect
+import logging
+from pathlib import Path
+from typing import Any
+
+import fault_server
+import pytest
+from galaxy_stand_ins import App, Destination, Job, JobConfiguration, Tool, app_with, bowtie2_job
+from test_rules_client import FAULTS, GOOD
+
+from galaxy_memory_rules import map_job_to_destination
+from galaxy_memory_rules.config import load_config
+from galaxy_memory_rules.decision import client_for
+
+SETTINGS = """
+service_url: {url}
+destination: slurm
+destinations:
+  slurm: {{params: {{native_specification: "--ntasks=4 --mem={{memory_mib}}M"}}, env: {{GALAXY_MEMORY_MB: "{{memory_mib}}"}}}}
+"""
+SLURM = Destination(
+    "slurm", "slurm", {"native_specification": "--mem=8192M"}, resubmit=[{"environment": "memory_rule"}]
+)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Any:
+    """Write settings for a service; its connections are closed when the test is over."""
+    written = []
+
+    def write(url: str) -> str:
+        path = tmp_path / "memory_rules.yml"
+        path.write_text(SETTINGS.format(url=url))
+        written.append(load_config(path))
+        return str(path)
+
+    yield write
+    for config in written:
+        client_for(config).close()
+
+
+def test_a_job_gets_its_destination_with_the_predicted_memory(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    with fault_server.serving(fault_server.reply(GOOD)) as server:
+        found = map_job_to_destination(app_with(SLURM), bowtie2_job(1493950957), Tool(), settings(server.url))
+    # the service's answer is 4,026,531,840 bytes = 3840 MiB
+    assert found.params == {
+        "native_specification": "--ntasks=4 --mem=3840M",
+        "gmem_request_bytes": "4026531840",
+        "gmem_attempt": "1",
+        "gmem_source": "forest",
+        "gmem_bundle": "bowtie2/1",
+    }
+    assert [entry["value"] for entry in found.env] == ["3840"]
+    assert (found.id, found.runner, found.resubmit) == ("slurm", "slurm", SLURM.resubmit)
+    assert [record.getMessage() for record in caplog.records if "memory rule" in record.getMessage()] == [
+        "memory rule: job 7: 3.75 GiB: a reason"
+    ]
+
+
+def test_galaxys_own_destination_is_not_touched(settings: Any) -> None:
+    app = app_with(SLURM)
+    with fault_server.serving(fault_server.reply(GOOD)) as server:
+        map_job_to_destination(app, bowtie2_job(1), Tool(), settings(server.url))
+    assert app.job_config.destinations["slurm"][0].params == {"native_specification": "--mem=8192M"}
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+def test_the_destination_is_unchanged_when_the_service(
+    fault: fault_server.Answer, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    with fault_server.serving(fault) as server:
+        found = map_job_to_destination(app_with(SLURM), bowtie2_job(1), Tool(), settings(server.url))
+    assert found == SLURM
+    said = [record.getMessage() for record in caplog.records if record.name.startswith("galaxy_memory_rules")]
+    assert len(said) == 1
+    assert said[0].startswith("memory rule: job 7: destination unchanged: ")
+
+
+@pytest.mark.parametrize("path", [None, "/nowhere/memory_rules.yml", 7, "a\x00b"])
+def test_without_settings_a_job_goes_where_job_conf_says(path: Any) -> None:
+    local = Destination("local", "local")
+    assert map_job_to_destination(app_with(local, SLURM), Job(), Tool(), path, "slurm") == SLURM
+    # not even that: the first destination that is no rule
+    assert map_job_to_destination(app_with(local, SLURM), Job(), Tool(), path) == local
+
+
+def test_a_destination_that_job_conf_lacks_is_replaced_by_one_that_it_has(settings: Any) -> None:
+    local = Destination("local", "local")
+    with fault_server.serving(fault_server.reply(GOOD)) as server:
+        assert map_job_to_destination(app_with(local), bowtie2_job(1), Tool(), settings(server.url)).id == "local"
+
+
+@pytest.mark.parametrize("app", [None, App(JobConfiguration({})), object()])
+def test_it_does_not_raise_even_where_galaxy_has_no_destination_at_all(app: Any, settings: Any) -> None:
+    assert map_job_to_destination(app, Job(), Tool(), settings("http://127.0.0.1:1")) is None
+
+
+@pytest.mark.parametrize("job", [None, object(), 7])
+def test_a_job_that_is_none_leaves_the_destination_unchanged(job: Any, settings: Any) -> None:
+    assert map_job_to_destination(app_with(SLURM), job, Tool(), settings("http://127.0.0.1:1")) == SLURM
+
+
+def test_every_argument_is_a_plain_one_with_a_name_that_galaxy_fills_or_a_default() -> None:
+    found = inspect.getfullargspec(map_job_to_destination)
+    assert (found.varargs, found.varkw, found.kwonlyargs) == (None, None, [])
+    filled = {"job_id", "tool", "tool_id", "job_wrapper", "rule_helper", "app", "referrer", "job", "user"}
+    without_default = found.args[: len(found.args) - len(found.defaults or ())]
+    assert set(without_default) <= filled
