@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any
 from urllib.parse import urlencode
 
@@ -99,11 +99,12 @@ def decide(url: str) -> None:
 def served(port: int) -> Iterator[str]:
     """Run the service until the caller is done."""
     url = f"http://127.0.0.1:{port}"
-    process = subprocess.Popen(
-        command("service", "--models", "models", "--port", str(port)), cwd=ROOT, stderr=subprocess.DEVNULL
-    )
+    with TemporaryFile() as log:
+        process = subprocess.Popen(command("service", "--models", "models", "--port", str(port)), cwd=ROOT, stderr=log)
+        if not is_ready(process, url):
+            log.seek(0)
+            raise SystemExit(f"demo: the service did not become ready; it said:\n{log.read().decode()[-2000:]}")
     try:
-        wait_until_ready(process, url)
         print(f"{url}/health/ready -> {requests.get(f'{url}/health/ready', timeout=10).text}")
         print(f"{url}/docs shows every address in a browser")
         yield url
@@ -112,18 +113,16 @@ def served(port: int) -> Iterator[str]:
         process.wait()
 
 
-def wait_until_ready(process: "subprocess.Popen[bytes]", url: str) -> None:
-    """Wait until the service answers, or say that it has ended."""
+def is_ready(process: "subprocess.Popen[bytes]", url: str) -> bool:
+    """Wait until the service is ready, or has ended."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
             if requests.get(f"{url}/health/ready", timeout=1).ok:
-                return
+                return True
         except requests.ConnectionError:
             time.sleep(0.1)
-    raise SystemExit(
-        f"demo: the service did not become ready; try: {shlex.join(command('service', '--models', 'models'))}"
-    )
+    return False
 
 
 def free_port() -> int:

@@ -54,7 +54,7 @@ class PredictionClient:
                 status, body = self._exchange(json.dumps(job.to_dict()).encode())
             return _read_answer(status, body)
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-            raise PredictionUnavailable(f"{self._url}: {type(error).__name__}: {error}") from error
+            raise PredictionUnavailable(f"{self._url}: {_innermost(error)}") from error
         except InvalidMessage as error:
             raise PredictionUnavailable(f"{self._url}: answered what is no recommendation: {error}") from error
 
@@ -93,6 +93,13 @@ class PredictionClient:
             self._local.session, self._local.process = session, process
         found: requests.Session = self._local.session
         return found
+
+
+def _innermost(error: Exception) -> str:
+    """Return what went wrong, out of the layers that requests and urllib3 put around it."""
+    wrapped = error.args[0] if error.args else None
+    reason = getattr(wrapped, "reason", None) or error
+    return f"{type(reason).__name__}: {reason}"
 
 
 def _read_answer(status: int, body: bytes) -> MemoryRecommendation:

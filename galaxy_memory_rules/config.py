@@ -2,6 +2,7 @@
 
 import difflib
 import logging
+import re
 import string
 import threading
 from collections.abc import Mapping
@@ -20,7 +21,13 @@ log = logging.getLogger(__name__)
 
 # What a template may say; the number is the request.
 PLACEHOLDERS = ("memory_mib", "memory_gib", "memory_bytes")
-_DEADLINES_SECONDS = (0.01, 5.0)
+_DEADLINES_SECONDS = (0.05, 5.0)
+_VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]*")
+# After a resubmission Galaxy hands a job's old destination params to the rule wherever an argument has the name of one.
+RESERVED_PARAMS = re.compile(
+    "app|default_destination|function|job|job_id|job_wrapper|referrer|resource_params|rule_helper|rules_config"
+    "|rules_module|tool|tool_id|type|user|user_email|workflow_invocation_uuid|workflow_resource_params"
+)
 
 
 @dataclass(frozen=True)
@@ -79,7 +86,7 @@ def load_config(path: Path) -> RulesConfig:
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: cannot be read as YAML ({error})") from error
     fields = _Mapping(str(path), content)
     fields.refuse_unknown(
@@ -190,8 +197,13 @@ class _Mapping:
 
 def _service_url(fields: _Mapping) -> str:
     url = fields.text("service_url")
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.username is None and parts.port != 0
+    # of the brackets of an IPv6 address, or of the port
+    except ValueError:
+        good = False
+    if not good:
         raise fields.wrong("service_url", "http://host:port or https://host:port")
     return url
 
@@ -211,6 +223,10 @@ def _templates(fields: _Mapping) -> Mapping[str, DestinationTemplate]:
 def _texts(entry: _Mapping, key: str) -> Mapping[str, str]:
     fields = entry.inner(key, optional=True)
     for name in fields.content:
+        if key == "params" and RESERVED_PARAMS.fullmatch(name):
+            raise fields.wrong(name, "another name: Galaxy uses this one to call the rule")
+        if key == "env" and not _VARIABLE.fullmatch(name):
+            raise fields.wrong(name, "the name of an environment variable")
         text = fields.text(name)
         try:
             parts = list(string.Formatter().parse(text))

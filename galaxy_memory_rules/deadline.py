@@ -27,6 +27,8 @@ _FRESH_SECONDS = 60.0
 _current = threading.local()
 # when it was looked up, and what getaddrinfo answered
 _addresses: dict[tuple[str, int], tuple[float, Sequence[Any]]] = {}
+_lookups: dict[tuple[str, int], threading.Thread] = {}
+_lookups_lock = threading.Lock()
 
 
 @contextmanager
@@ -138,16 +140,26 @@ def _resolve(connection: HTTPConnection) -> Sequence[Any]:
 
 def _resolve_name(connection: HTTPConnection, host: str, port: int) -> Sequence[Any]:
     known = _addresses.get((host, port))
-    if known and time.monotonic() - known[0] < _FRESH_SECONDS:
-        return known[1]
-    # a resolver that hangs keeps the thread until it gives up, but not the caller
-    thread = threading.Thread(target=_look_up, args=(host, port), daemon=True, name="gmem-resolve")
-    thread.start()
-    thread.join(remaining_seconds())
-    found = _addresses.get((host, port))
-    if found is None:
+    if known is None:
+        _lookup_of(host, port).join(remaining_seconds())
+        known = _addresses.get((host, port))
+    elif time.monotonic() - known[0] >= _FRESH_SECONDS:
+        # the old address is used once more, so that a resolver that hangs costs nothing
+        _lookup_of(host, port)
+    if known is None:
         raise NameResolutionError(host, connection, socket.gaierror(f"{host} was not resolved in time"))
-    return found[1]
+    return known[1]
+
+
+def _lookup_of(host: str, port: int) -> threading.Thread:
+    """Return the thread that looks a name up: one at a time, as it lives until a resolver that hangs gives up."""
+    with _lookups_lock:
+        thread = _lookups.get((host, port))
+        if thread is None or not thread.is_alive():
+            thread = threading.Thread(target=_look_up, args=(host, port), daemon=True, name="gmem-resolve")
+            thread.start()
+            _lookups[host, port] = thread
+        return thread
 
 
 def _look_up(host: str, port: int) -> None:

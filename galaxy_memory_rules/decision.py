@@ -65,8 +65,10 @@ def decide(job: Any, tool: Any, config: RulesConfig) -> Decision:
         return _decide(described, recommendation, config)
     except MemoryRulesError as error:
         return Decision(None, reasons=(str(error),))
+    except (KeyboardInterrupt, SystemExit):
+        raise
     # Galaxy calls a rule that raises up to four times and then fails the user's job
-    except Exception as error:
+    except BaseException as error:
         log.debug("unexpected error in the memory rule", exc_info=True)
         return Decision(None, reasons=(f"{type(error).__name__}: {error}",))
 

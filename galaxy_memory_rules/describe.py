@@ -13,12 +13,14 @@ from .messages import (
     InputDataset,
     JobDescription,
     ParameterValue,
-    unnumbered,
 )
+from .names import unnumbered
 
 # Choices are short; longer text is what people write: titles, sequences, names.
 MAX_VALUE_LENGTH = 64
 _UNKNOWN_DBKEYS = ("", "?", "None")
+# Datasets given for a collection are recorded as ``reads|__adapter_part__|<name of the dataset>``: nobody's business.
+_ADAPTER_PART = "|__adapter_part__|"
 
 
 def describe(job: Any, tool: Any) -> JobDescription:
@@ -41,7 +43,9 @@ def describe(job: Any, tool: Any) -> JobDescription:
         parameters=dict(list(_parameters(told))[:MAX_PARAMETERS]),
         dbkey=_dbkey(told, [dataset for _, dataset in datasets]),
         attempt=attempt,
-        previous_request_bytes=previous_request_bytes(job.destination_params) if attempt > 1 else None,
+        previous_request_bytes=previous_request_bytes(getattr(job, "destination_params", None))
+        if attempt > 1
+        else None,
     )
 
 
@@ -60,7 +64,7 @@ def _unique_datasets(job: Any) -> list[tuple[str, Any]]:
     first two are the same dataset, and those of a collection as ``name1``, ``name2``... beside the collection.
     """
     direct = [
-        (str(entry.name), entry.dataset)
+        (str(entry.name).partition(_ADAPTER_PART)[0], entry.dataset)
         for relation in ("input_datasets", "input_library_datasets")
         for entry in getattr(job, relation, None) or ()
         if entry.dataset is not None
@@ -166,13 +170,21 @@ def _parameters(told: Any, prefix: str = "") -> Iterator[tuple[str, ParameterVal
 def _is_group(value: Any) -> bool:
     """Whether other parameters are inside: a conditional, a section or a repeat, but not a dataset."""
     if isinstance(value, Mapping):
-        return "values" not in value
+        return not _is_data(value)
     return isinstance(value, list) and all(isinstance(block, Mapping) for block in value)
+
+
+def _is_data(value: Mapping[str, Any]) -> bool:
+    """Whether this is how Galaxy writes datasets down: ``{"values": [{"src": "hda", "id": 1}]}``."""
+    entries = value.get("values")
+    return isinstance(entries, list) and all(isinstance(entry, Mapping) and "src" in entry for entry in entries)
 
 
 def _is_choice(value: Any) -> bool:
     if isinstance(value, str):
-        return 0 < len(value) <= MAX_VALUE_LENGTH and value.isprintable() and "@" not in value
+        # neither an e-mail address nor a path
+        telling = "@" in value or value.startswith(("/", "~"))
+        return 0 < len(value) <= MAX_VALUE_LENGTH and value.isprintable() and not telling
     return isinstance(value, bool) or (isinstance(value, (int, float)) and abs(value) <= MAX_SIZE_BYTES)
 
 

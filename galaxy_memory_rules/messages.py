@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Optional, Union
 
@@ -123,30 +123,6 @@ class MemoryRecommendation:
         """Return what `parse_recommendation` reads."""
         lists = {"guards": list(self.guards), "reasons": list(self.reasons)}
         return dict(vars(self), quantiles=dict(self.quantiles), **lists)
-
-
-def tool_names(tool_id: str, tool_version: Optional[str] = None) -> list[str]:
-    """Return the names a tool may be known by, the most exact one first.
-
-    A ToolShed id ``host/repos/owner/repository/tool/version`` is also known by its family, the id without the
-    version, and by the bare name of the tool; an id of another shape also by what stands before its last slash.
-    """
-    parts = tool_id.split("/")
-    names = [tool_id]
-    if tool_version and not tool_id.endswith(f"/{tool_version}"):
-        names.insert(0, f"{tool_id}/{tool_version}")
-    if len(parts) >= 5 and parts[1] == "repos":
-        names += ["/".join(parts[:5]), parts[4]]
-    elif len(parts) > 1:
-        names.append("/".join(parts[:-1]))
-    return list(dict.fromkeys(names))
-
-
-def unnumbered(name: str) -> Iterator[str]:
-    """Yield the parameters that Galaxy may have numbered to make `name`: ``input_11`` is of ``input_1`` or ``input_``."""
-    for cut in range(len(name) - 1, len(name.rstrip("0123456789")) - 1, -1):
-        if cut:
-            yield name[:cut]
 
 
 def read_json(body: Union[str, bytes]) -> Any:

@@ -1,5 +1,6 @@
 """Door 1: the dynamic rule that job_conf names."""
 
+import contextlib
 import logging
 import threading
 from pathlib import Path
@@ -8,9 +9,13 @@ from typing import Any, Optional
 from . import destinations
 from .config import ConfigFile, RulesConfig
 from .decision import Decision, decide
+from .errors import ConfigError, DestinationError
 from .memory import format_bytes
 
 log = logging.getLogger(__name__)
+
+# Galaxy's name for the runner of an environment that is a rule.
+_RULE = "dynamic"
 
 _files: dict[str, ConfigFile] = {}
 _files_lock = threading.Lock()
@@ -33,48 +38,60 @@ def map_job_to_destination(
     rules_config : str
         Path of memory_rules.yml; a param of the job_conf environment.
     default_destination : str, optional
-        Where jobs go while that file cannot be read; a param of the job_conf environment.
+        Where jobs go while that file, or the destination it names, cannot be used; a param of the job_conf
+        environment.
 
     Returns
     -------
     galaxy.jobs.JobDestination
         The destination with the request written into it, or unchanged, with one log line, if anything goes wrong.
     """
-    config = _config(rules_config)
-    destination = _destination(app, config.destination if config else default_destination)
-    # a rule that raises stops Galaxy's handler for good when the job is a resubmitted one
+    destination = None
     try:
-        decision = decide(job, tool, config) if config else Decision(None, reasons=("no configuration",))
-        if config and decision.request_bytes is not None:
+        config = _settings(rules_config)
+        destination = _named(app, config.destination)
+        decision = decide(job, tool, config)
+        if decision.request_bytes is not None:
             _write(destination, config, decision, decision.request_bytes)
         _say(job, decision)
-    except Exception as error:
-        log.error("memory rule: destination unchanged: %s: %s", type(error).__name__, error)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    # a rule that raises stops Galaxy's handler for good when the job is a resubmitted one
+    except BaseException as error:
+        if destination is None:
+            destination = _fall_back(app, default_destination)
+        log.error("memory rule: job %s: destination unchanged: %s", _id(job), _line(f"{type(error).__name__}: {error}"))
     return destination
 
 
-def _config(path: Optional[str]) -> Optional[RulesConfig]:
-    try:
-        with _files_lock:
-            file = _files.setdefault(str(path), ConfigFile(Path(str(path))))
-        return file.read()
-    except Exception as error:
-        log.error("memory rule: no configuration from rules_config %s: %s", path, error)
-        return None
+def _settings(path: Optional[str]) -> RulesConfig:
+    if not isinstance(path, str):
+        raise ConfigError(f"job_conf: rules_config: expected the path of memory_rules.yml, found {path!r}")
+    with _files_lock:
+        file = _files.setdefault(path, ConfigFile(Path(path)))
+    return file.read()
 
 
-def _destination(app: Any, name: Optional[str]) -> Any:
-    """Return a copy of the named destination, else of the first one that is not a rule itself."""
+def _named(app: Any, name: Optional[str]) -> Any:
+    """Return a copy of the destination with this id."""
+    # for no id at all Galaxy returns its default, which is often this very rule
     try:
-        return app.job_config.get_destination(name)
-    except Exception as error:
-        log.error("memory rule: no destination %s in job_conf: %s", name, error)
-    try:
-        known = [candidate for candidates in app.job_config.destinations.values() for candidate in candidates]
-        return app.job_config.get_destination(next(found.id for found in known if found.runner != "dynamic"))
-    except Exception as error:
-        log.error("memory rule: job_conf has no destination to run a job in: %s", error)
-        return None
+        found = app.job_config.get_destination(str(name))
+    except KeyError:
+        raise DestinationError(f"job_conf has no environment {name}") from None
+    if found.runner == _RULE:
+        raise DestinationError(f"job_conf's environment {name} is a rule itself: a job would go round and round")
+    return found
+
+
+def _fall_back(app: Any, name: Optional[str]) -> Any:
+    """Return the destination that job_conf names for this case, else the first one that is no rule itself."""
+    with contextlib.suppress(Exception):
+        return _named(app, name)
+    with contextlib.suppress(Exception):
+        known = [found for candidates in app.job_config.destinations.values() for found in candidates]
+        return _named(app, next(found.id for found in known if found.runner != _RULE))
+    return None
 
 
 def _write(destination: Any, config: RulesConfig, decision: Decision, request_bytes: int) -> None:
@@ -83,8 +100,20 @@ def _write(destination: Any, config: RulesConfig, decision: Decision, request_by
 
 
 def _say(job: Any, decision: Decision) -> None:
-    story = "; ".join(decision.reasons)
+    story = _line("; ".join(decision.reasons))
     if decision.request_bytes is None:
-        log.warning("memory rule: job %s: destination unchanged: %s", job.id, story)
+        log.warning("memory rule: job %s: destination unchanged: %s", _id(job), story)
     else:
-        log.info("memory rule: job %s: %s: %s", job.id, format_bytes(decision.request_bytes), story)
+        log.info("memory rule: job %s: %s: %s", _id(job), format_bytes(decision.request_bytes), story)
+
+
+def _id(job: Any) -> Any:
+    """Return the job's id, for which a database that has gone may be asked."""
+    with contextlib.suppress(Exception):
+        return job.id
+    return "?"
+
+
+def _line(text: str) -> str:
+    """Keep what others say, a YAML parser or the service, to one log line."""
+    return "".join(character if character.isprintable() else " " for character in text)[:1000]

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from galaxy_memory_rules.errors import BundleError, PredictionUnavailable, UnknownTool
-from galaxy_memory_rules.messages import JobDescription, MemoryRecommendation, tool_names
-from trainer import bundle, policy, publishing
+from galaxy_memory_rules.messages import JobDescription, MemoryRecommendation
+from galaxy_memory_rules.names import tool_names
+from trainer import bundle, policy
 from trainer.bundle import Bundle
 from trainer.distribution import Distribution
 from trainer.features import Features
@@ -37,11 +38,11 @@ class Predictor:
     def open(cls, root: Path) -> "Predictor":
         """Load every bundle below `root`; one that is damaged is named in the log and left out."""
         loaded = []
-        for home in publishing.homes(root):
-            try:
-                loaded.append(bundle.load(home))
-            except BundleError as error:
-                log.error("not served: %s", error)
+        for found in bundle.load_all(root):
+            if isinstance(found, BundleError):
+                log.error("not served: %s", found)
+            else:
+                loaded.append(found)
         return cls(loaded)
 
     def find(self, tool_id: str, tool_version: str | None = None) -> Bundle:

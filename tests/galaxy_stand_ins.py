@@ -107,10 +107,11 @@ class JobConfiguration:
     """What job_conf says."""
 
     destinations: dict[str, tuple[Destination, ...]]
+    default_destination_id: str = "memory_rule"
 
     def get_destination(self, name: str | None) -> Destination:
-        """Return a copy that belongs to the caller."""
-        return copy.deepcopy(self.destinations[str(name)][0])
+        """Return a copy that belongs to the caller; without a name, of the default."""
+        return copy.deepcopy(self.destinations[self.default_destination_id if name is None else name][0])
 
 
 @dataclass

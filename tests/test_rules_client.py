@@ -1,5 +1,6 @@
 """Asking the service, and every way in which it may not answer."""
 
+import contextlib
 import gzip
 import json
 import socket
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 
 import fault_server
 import pytest
+import trustme
 
 from galaxy_memory_rules import deadline
 from galaxy_memory_rules.client import PredictionClient
@@ -139,7 +141,7 @@ def test_a_name_service_that_hangs_does_not_hold_the_caller(monkeypatch: pytest.
         answered.wait(fault_server.HANG_SECONDS)
         raise socket.gaierror("too late")
 
-    monkeypatch.setattr(deadline.socket, "getaddrinfo", hang)
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
     begin = time.monotonic()
     with pytest.raises(PredictionUnavailable, match="not resolved in time"):
         ask("http://slow-name.example:8765")
@@ -155,11 +157,27 @@ def test_a_name_is_resolved_and_its_address_kept(monkeypatch: pytest.MonkeyPatch
         looked_up.append(args[0])
         return real(*args, **kwargs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(deadline.socket, "getaddrinfo", count)
+    monkeypatch.setattr(socket, "getaddrinfo", count)
     with fault_server.serving(fault_server.reply(GOOD)) as server:
         for _ in range(2):
             assert ask(f"http://localhost:{server.port}") == RECOMMENDATION
     assert looked_up == ["localhost"]
+
+
+def test_an_old_address_outlives_a_name_service_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    released = threading.Event()
+    monkeypatch.setattr(deadline, "_addresses", {})
+    with fault_server.serving(fault_server.reply(GOOD)) as server:
+        url = f"http://localhost:{server.port}"
+        assert ask(url) == RECOMMENDATION
+        monkeypatch.setattr(deadline, "_FRESH_SECONDS", 0.0)
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: released.wait(fault_server.HANG_SECONDS))
+        assert [ask(url), ask(url)] == [RECOMMENDATION, RECOMMENDATION]
+        resolving = [thread for thread in threading.enumerate() if thread.name == "gmem-resolve"]
+        assert len(resolving) == 1, "one look-up at a time, however many jobs wait"
+    monkeypatch.undo()
+    released.set()
+    resolving[0].join()
 
 
 def test_the_environments_proxy_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,17 +210,47 @@ def test_a_tls_handshake_that_hangs_does_not_hold_the_caller(silent_tls: str) ->
     assert time.monotonic() - begin < PATIENCE_SECONDS
 
 
-def test_certificates_are_checked_and_tls_keeps_to_the_deadline() -> None:
-    # what requests hands to our connections decides it: the context asks for a certificate and its name
-    context = deadline.create_urllib3_context()
-    assert context.verify_mode == ssl.CERT_REQUIRED
-    assert context.check_hostname
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+def answer_over_tls(listener: socket.socket, certificate: trustme.LeafCert, body: bytes) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(context)
+    with contextlib.suppress(OSError):
+        connection, _ = listener.accept()
+        with connection, context.wrap_socket(connection, server_side=True) as secured:
+            received = b""
+            while not received.endswith(b"}"):
+                received += secured.recv(65536)
+            fault_server.reply(body)(secured)
+
+
+@pytest.mark.parametrize(("name", "trusted"), [("127.0.0.1", True), ("127.0.0.1", False), ("elsewhere.org", True)])
+def test_only_a_trusted_certificate_of_the_right_name_is_an_answer(
+    name: str, trusted: bool, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, authority.cert_pem.tempfile() as bundle:
+        if trusted:
+            monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", bundle)
+        server = threading.Thread(target=answer_over_tls, args=(listener, authority.issue_cert(name), GOOD))
+        server.start()
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        try:
+            if trusted and name == "127.0.0.1":
+                # a handshake on a slow machine takes its time
+                assert PredictionClient(url, 5.0).predict(JOB) == RECOMMENDATION
+            else:
+                with pytest.raises(PredictionUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
+                    PredictionClient(url, 5.0).predict(JOB)
+        finally:
+            server.join()
 
 
 def test_no_thread_and_no_socket_is_left_behind() -> None:
     before = set(threading.enumerate())
-    with fault_server.serving(FAULTS["drips the body"]) as server:
-        with pytest.raises(PredictionUnavailable):
-            ask(server.url)
-        # pytest turns a socket that is collected unclosed into an error
+    # pytest turns a socket that is collected unclosed into an error
+    with fault_server.serving(FAULTS["drips the body"]) as server, pytest.raises(PredictionUnavailable):
+        ask(server.url)
     assert set(threading.enumerate()) == before

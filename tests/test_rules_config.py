@@ -1,11 +1,14 @@
 """memory_rules.yml."""
 
+import inspect
 import os
 from pathlib import Path
 
 import pytest
+import yaml
 
-from galaxy_memory_rules.config import ConfigFile, RulesConfig, load_config
+from galaxy_memory_rules import map_job_to_destination
+from galaxy_memory_rules.config import RESERVED_PARAMS, ConfigFile, RulesConfig, load_config
 from galaxy_memory_rules.errors import ConfigError
 
 SHIPPED = Path(__file__).parent.parent / "config" / "memory_rules.yml"
@@ -30,6 +33,25 @@ def test_the_shipped_file_is_read(tmp_path: Path) -> None:
     assert config.destinations["local"].env == {"GALAXY_MEMORY_MB": "{memory_mib}"}
 
 
+def test_the_example_job_conf_has_every_destination_of_the_shipped_file() -> None:
+    job_conf = yaml.safe_load((SHIPPED.parent.parent / "examples" / "job_conf.yml").read_text())
+    environments = job_conf["execution"]["environments"]
+    config = load_config(SHIPPED)
+    assert set(config.destinations) == {name for name, found in environments.items() if found["runner"] != "dynamic"}
+    assert {found["runner"] for found in environments.values()} == {"dynamic", *job_conf["runners"]}
+    rule = environments[job_conf["execution"]["default"]]
+    assert (rule["rules_module"], rule["function"]) == ("galaxy_memory_rules", "map_job_to_destination")
+    # each further key reaches the rule only as an argument of that name
+    further = rule.keys() - {"runner", "rules_module", "function"}
+    assert further <= set(inspect.getfullargspec(map_job_to_destination).args)
+    assert rule["default_destination"] in config.destinations
+
+
+def test_no_template_may_set_what_galaxy_hands_to_the_rule() -> None:
+    for name in inspect.getfullargspec(map_job_to_destination).args:
+        assert RESERVED_PARAMS.fullmatch(name), name
+
+
 def test_what_is_not_set_has_its_default(tmp_path: Path) -> None:
     config = load_config(written(tmp_path, MINIMAL))
     assert (config.deadline_seconds, config.ceiling_bytes) == (RulesConfig.deadline_seconds, 64 * 1024**3)
@@ -41,14 +63,17 @@ def test_what_is_not_set_has_its_default(tmp_path: Path) -> None:
         ("", "expected a mapping"),
         ("[1]", "expected a mapping"),
         ("service_url: [", "cannot be read as YAML"),
+        ("[" * 5000, "cannot be read as YAML"),  # nested beyond Python's recursion limit
         ("!!python/object/apply:os.system [true]", "cannot be read as YAML"),
         (MINIMAL + "celing: 1 GiB", "unknown key 'celing'; near it are ceiling"),
         (MINIMAL + "floor: lots", "floor: expected an amount of memory"),
         (MINIMAL + "floor: 0", "floor: expected an amount above 0"),
         (MINIMAL + "floor: 65 GiB", "floor: expected an amount not above the ceiling"),
-        (MINIMAL + "deadline_seconds: 60", "deadline_seconds: expected a number of seconds from 0.01 to 5.0"),
+        (MINIMAL + "deadline_seconds: 60", "deadline_seconds: expected a number of seconds from 0.05 to 5.0"),
         (MINIMAL + "deadline_seconds: true", "deadline_seconds: expected"),
         (MINIMAL.replace("http:", "ftp:"), "service_url: expected http://host:port"),
+        (MINIMAL.replace("http://127.0.0.1:8765", '"http://["'), "service_url: expected http://host:port"),
+        (MINIMAL.replace("8765", "99999"), "service_url: expected http://host:port"),
         (MINIMAL.replace("http://", "http://me:secret@"), "service_url: expected http://host:port"),
         (MINIMAL.replace("destination: slurm", "destination: k8s"), "destination: expected one of"),
         (MINIMAL.replace("destination: slurm", ""), "destination: expected a text"),
@@ -56,6 +81,8 @@ def test_what_is_not_set_has_its_default(tmp_path: Path) -> None:
         (MINIMAL.replace("memory_mib", "memory_mib.__class__"), "expected a template with"),
         (MINIMAL.replace("memory_mib", "memory_mib!r"), "expected a template with"),
         (MINIMAL.replace("{memory_mib}", "{"), "expected a template"),
+        (MINIMAL.replace("native_specification", "job"), "job: expected another name: Galaxy uses this one"),
+        (MINIMAL.replace("params: {native_specification", "env: {A B"), "A B: expected the name of an environment"),
         (MINIMAL.replace("params", "parms"), "unknown key 'parms'; near it are params"),
         (MINIMAL.replace('{params: {native_specification: "--mem={memory_mib}"}}', "{}"), "expected params or env"),
     ],

@@ -1,5 +1,7 @@
 """From a job to a decision."""
 
+from collections.abc import Callable
+
 import fault_server
 import pytest
 from galaxy_stand_ins import Job, State, Tool, bowtie2_job
@@ -7,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_rules_client import GOOD
 
+from galaxy_memory_rules.client import PredictionClient
 from galaxy_memory_rules.config import DestinationTemplate, RulesConfig
 from galaxy_memory_rules.decision import clamp, client_for, decide
 
@@ -72,6 +75,24 @@ def test_a_service_that_fails_is_a_decision_without_a_request() -> None:
         client_for(config).close()
     assert decision.request_bytes is None
     assert "500" in decision.reasons[0]
+
+
+def test_what_is_no_exception_is_a_decision_too_but_an_interrupt_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Panic(BaseException):
+        """What an extension written in Rust raises."""
+
+    def raising(error: BaseException) -> Callable[..., None]:
+        def predict(*_: object) -> None:
+            raise error
+
+        return predict
+
+    config = config_for("http://127.0.0.1:1")
+    monkeypatch.setattr(PredictionClient, "predict", raising(Panic("index out of range")))
+    assert decide(bowtie2_job(1), Tool(), config).reasons == ("Panic: index out of range",)
+    monkeypatch.setattr(PredictionClient, "predict", raising(KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        decide(bowtie2_job(1), Tool(), config)
 
 
 def test_a_job_that_cannot_be_read_is_a_decision_without_a_request() -> None:

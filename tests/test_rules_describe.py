@@ -6,7 +6,7 @@ import pytest
 from galaxy_stand_ins import Collection, Input, InputCollection, Job, State, Tool, bowtie2_job, dataset
 
 from galaxy_memory_rules.describe import describe
-from galaxy_memory_rules.messages import InputDataset, parse_job
+from galaxy_memory_rules.messages import InputDataset, JobDescription, parse_job
 
 
 def inputs_of(job: Job) -> list[tuple[str, int | None]]:
@@ -39,9 +39,15 @@ def test_nothing_personal_is_sent() -> None:
     job = bowtie2_job(
         1, title="Jane's patient 42, a title that is far too long to be one of the choices of a select list"
     )
-    job.parameters = {**job.parameters, "mail": "jane@example.org", "note": "two\nlines"}
+    job.parameters = {
+        **job.parameters,
+        "mail": "jane@example.org",
+        "note": "two\nlines",
+        "path": "/home/jane/x",
+        "mine": "~jane",
+    }
     sent = str(describe(job, Tool()).to_dict())
-    for secret in ("Jane", "jane@example.org", "patient", "secret.fastq", "/srv/galaxy", "lines"):
+    for secret in ("Jane", "jane@example.org", "patient", "secret.fastq", "/srv/galaxy", "lines", "/home", "~"):
         assert secret not in sent
 
 
@@ -72,6 +78,12 @@ def test_a_collection_whose_datasets_are_not_recorded_one_by_one_is_opened() -> 
         input_dataset_collection_elements=[InputCollection("more", None, Collection([dataset(3, 30)]))],
     )
     assert inputs_of(job) == [("reads", 10), ("reads", 20), ("more", 30)]
+
+
+def test_datasets_given_for_a_collection_are_counted_under_its_parameter_without_their_names() -> None:
+    parts = [("Jane, tumour.fastq", dataset(1, 10)), ("Jane, normal.fastq", dataset(2, 20))]
+    job = Job(input_datasets=[Input(f"reads|__adapter_part__|{name}", found) for name, found in parts])
+    assert inputs_of(job) == [("reads", 10), ("reads", 20)]
 
 
 def test_library_datasets_count_and_unset_optional_inputs_do_not() -> None:
@@ -114,6 +126,12 @@ def test_one_unknown_size_makes_the_sum_unknown() -> None:
     assert inputs_of(job) == [("reads", None)]
 
 
+def test_a_parameter_that_is_called_values_hides_nothing() -> None:
+    data = {"values": [{"id": 1, "src": "hda"}]}
+    described = describe(Job(parameters={"cond": {"values": "few", "number": 3, "input": data}}), Tool())
+    assert described.parameters == {"cond|values": "few", "cond|number": 3}
+
+
 def test_repeats_are_numbered_as_galaxy_does() -> None:
     described = describe(Job(parameters={"queries": [{"kind": "a"}, {"kind": "b", "__index__": 1}]}), Tool())
     assert described.parameters == {"queries_0|kind": "a", "queries_1|kind": "b"}
@@ -139,6 +157,14 @@ def test_an_attempt_after_an_out_of_memory_kill_knows_the_last_request() -> None
 
 def test_params_of_a_job_that_was_not_resubmitted_are_no_last_request() -> None:
     assert describe(Job(destination_params={"gmem_request_bytes": "1"}), Tool()).previous_request_bytes is None
+
+
+def test_a_job_with_few_of_galaxys_attributes_is_described_by_what_it_has() -> None:
+    class Bare:
+        tool_id = "cat1"
+        state_history = (State("resubmitted"),)
+
+    assert describe(Bare(), None) == JobDescription("cat1", dbkey="?", attempt=2)
 
 
 def test_a_job_without_tool_inputs_and_version_is_described_too() -> None:

@@ -50,7 +50,7 @@ def test_what_is_no_destination_is_refused_and_nothing_is_written() -> None:
     destination.params = None  # type: ignore[assignment]
     with pytest.raises(DestinationError):
         destinations.write(destination, DestinationTemplate({"a": "{memory_mib}"}, {"B": "c"}), GIB, {})
-    assert (destination.params, destination.env) == (None, [])
+    assert destination.env == []
 
 
 @pytest.mark.parametrize("params", [None, {}, {"gmem_request_bytes": "many"}, {"gmem_request_bytes": "-5"}, 7])

@@ -11,8 +11,6 @@ from galaxy_memory_rules import messages
 from galaxy_memory_rules.errors import InvalidMessage
 from galaxy_memory_rules.messages import InputDataset, JobDescription, MemoryRecommendation
 
-BOWTIE2 = "toolshed.g2.bx.psu.edu/repos/devteam/bowtie2/bowtie2/2.5.0+galaxy0"
-
 printable = st.text(st.characters(categories=["L", "N", "P"]), min_size=1, max_size=40)
 sizes = st.none() | st.integers(0, messages.MAX_SIZE_BYTES)
 inputs = st.builds(InputDataset, printable, sizes, st.none() | printable, st.integers(1, 10_000))
@@ -145,19 +143,3 @@ def test_an_answer_that_makes_no_sense_is_refused(field: str, value: object) -> 
 def test_fields_of_a_newer_service_are_passed_over() -> None:
     good = MemoryRecommendation(1, 1, {}, 0.0, "bowtie2", "forest", "bowtie2/1")
     assert messages.parse_recommendation({**good.to_dict(), "new": 1}) == good
-
-
-@pytest.mark.parametrize(
-    ("tool_id", "version", "names"),
-    [
-        ("bowtie2", None, ["bowtie2"]),
-        ("bowtie2", "2.5", ["bowtie2/2.5", "bowtie2"]),
-        (BOWTIE2, None, [BOWTIE2, BOWTIE2.rpartition("/")[0], "bowtie2"]),
-        (BOWTIE2, "2.5.0+galaxy0", [BOWTIE2, BOWTIE2.rpartition("/")[0], "bowtie2"]),
-        ("circos/0.69", None, ["circos/0.69", "circos"]),
-    ],
-)
-def test_a_tool_is_known_by_its_exact_version_then_by_its_family(
-    tool_id: str, version: str | None, names: list[str]
-) -> None:
-    assert messages.tool_names(tool_id, version) == names

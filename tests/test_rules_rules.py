@@ -18,7 +18,9 @@ SETTINGS = """
 service_url: {url}
 destination: slurm
 destinations:
-  slurm: {{params: {{native_specification: "--ntasks=4 --mem={{memory_mib}}M"}}, env: {{GALAXY_MEMORY_MB: "{{memory_mib}}"}}}}
+  slurm:
+    params: {{native_specification: "--ntasks=4 --mem={{memory_mib}}M"}}
+    env: {{GALAXY_MEMORY_MB: "{{memory_mib}}"}}
 """
 SLURM = Destination(
     "slurm", "slurm", {"native_specification": "--mem=8192M"}, resubmit=[{"environment": "memory_rule"}]
@@ -80,17 +82,46 @@ def test_the_destination_is_unchanged_when_the_service(
 
 
 @pytest.mark.parametrize("path", [None, "/nowhere/memory_rules.yml", 7, "a\x00b"])
-def test_without_settings_a_job_goes_where_job_conf_says(path: Any) -> None:
+def test_without_settings_a_job_goes_where_job_conf_says(path: Any, caplog: pytest.LogCaptureFixture) -> None:
     local = Destination("local", "local")
     assert map_job_to_destination(app_with(local, SLURM), Job(), Tool(), path, "slurm") == SLURM
-    # not even that: the first destination that is no rule
-    assert map_job_to_destination(app_with(local, SLURM), Job(), Tool(), path) == local
+    assert len(caplog.records) == 1
+    # not even that, or only the rule itself: the first destination that is no rule
+    for default in (None, "memory_rule", "nowhere"):
+        assert map_job_to_destination(app_with(local, SLURM), Job(), Tool(), path, default) == local
 
 
-def test_a_destination_that_job_conf_lacks_is_replaced_by_one_that_it_has(settings: Any) -> None:
-    local = Destination("local", "local")
+def test_a_destination_that_job_conf_lacks_is_replaced_by_one_that_it_has_unchanged(
+    settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    local, htcondor = Destination("local", "local"), Destination("htcondor", "htcondor", {"request_memory": "8192"})
     with fault_server.serving(fault_server.reply(GOOD)) as server:
-        assert map_job_to_destination(app_with(local), bowtie2_job(1), Tool(), settings(server.url)).id == "local"
+        path = settings(server.url)
+        # Slurm's words mean nothing to another scheduler
+        assert map_job_to_destination(app_with(local, htcondor), bowtie2_job(1), Tool(), path) == local
+        assert map_job_to_destination(app_with(local, htcondor), bowtie2_job(1), Tool(), path, "htcondor") == htcondor
+        assert not server.requests
+    assert [record.getMessage() for record in caplog.records] == 2 * [
+        "memory rule: job 7: destination unchanged: DestinationError: job_conf has no environment slurm"
+    ]
+
+
+def test_a_rule_never_sends_a_job_to_a_rule(settings: Any) -> None:
+    path = Path(settings("http://127.0.0.1:1"))
+    path.write_text(path.read_text().replace("slurm", "memory_rule"))
+    assert map_job_to_destination(app_with(SLURM), bowtie2_job(1), Tool(), str(path)) == SLURM
+
+
+def test_a_database_that_has_gone_is_one_log_line(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
+    class Gone:
+        def __getattr__(self, name: str) -> Any:
+            raise RuntimeError("server closed\nthe connection")
+
+    found = map_job_to_destination(app_with(SLURM), Gone(), Tool(), settings("http://127.0.0.1:1"))
+    assert found == SLURM
+    assert [record.getMessage() for record in caplog.records] == [
+        "memory rule: job ?: destination unchanged: RuntimeError: server closed the connection"
+    ]
 
 
 @pytest.mark.parametrize("app", [None, App(JobConfiguration({})), object()])

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -121,6 +121,15 @@ def load(home: Path) -> Bundle:
         Naming the file and what is wrong with it.
     """
     return load_build(publishing.current_build(home))
+
+
+def load_all(root: Path) -> Iterator[Bundle | BundleError]:
+    """Read every tool's current build below the folder of all bundles; what cannot be read is told in its place."""
+    for home in publishing.homes(root):
+        try:
+            yield load(home)
+        except BundleError as error:
+            yield error
 
 
 def load_build(folder: Path) -> Bundle:

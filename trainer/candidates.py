@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sklearn.base import BaseEstimator
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
@@ -46,19 +47,23 @@ class Candidate:
         return self.regressor in (RandomForestRegressor, ExtraTreesRegressor)
 
     def pipeline(self) -> Pipeline:
-        """Return an unfitted pipeline whose last step is the regressor.
+        """Return an unfitted pipeline.
 
-        Trees do not see a scale, and a forest is stored in the features' own units; the others want equal scales.
+        Trees do not see a scale, and a forest is stored in the features' own units. The others want equal scales, of
+        the target too: LinearSVR, for one, draws its intercept towards 0, where a log peak is about 20.
         """
         regressor = self.regressor()
         if "random_state" in regressor.get_params():
             regressor.set_params(random_state=SEED)
-        scale = [] if self.is_forest else [("scale", StandardScaler())]
-        return Pipeline([*scale, (_STEP, regressor)])
+        if self.is_forest:
+            return Pipeline([(_STEP, regressor)])
+        scaled = TransformedTargetRegressor(regressor, transformer=StandardScaler())
+        return Pipeline([("scale", StandardScaler()), (_STEP, scaled)])
 
     def pipeline_grid(self) -> dict[str, list[Any]]:
         """Return the grid under the names that the pipeline knows."""
-        return {f"{_STEP}__{parameter}": values for parameter, values in self.grid.items()}
+        step = _STEP if self.is_forest else f"{_STEP}__regressor"
+        return {f"{step}__{parameter}": values for parameter, values in self.grid.items()}
 
 
 def load_candidates(path: Path) -> list[Candidate]:

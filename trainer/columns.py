@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Optional
 
-from galaxy_memory_rules.messages import unnumbered
+from galaxy_memory_rules.names import unnumbered
 
 _SEPARATOR = re.compile(r"[|.]")
 _MOST_REMEMBERED = 1000

@@ -4,7 +4,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Optional
 
@@ -19,6 +19,8 @@ from .tables import Row, rows
 _ABSENT = frozenset({"", "nan"})
 _NO_NUMBER = _ABSENT | {"none", "null", "na"}
 TOTALS_COLUMNS = ("tool_id", "total_filesize", "num_files", "slots", "memory_bytes", "create_time")
+# as databases and spreadsheets write a number that is not negative; an exponent of more digits would cost a fortune
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,2})?")
 _TOTALS = {"total_filesize", "num_files"}
 _TOOL_COLUMNS = ("tool_id", "tool_version")
 _TWINS = ("_extension", "_filetype")
@@ -83,6 +85,8 @@ def read(
             _add(found, row, describe(row))
         except InvalidMessage as error:
             found.fault = found.fault or RecordsError(f"{path}, line {line}: {error}; repair or remove this line")
+    if not by_tool:
+        raise RecordsError(f"{path}: a header and no rows; expected one row for each job")
     return list(by_tool.values())
 
 
@@ -153,13 +157,9 @@ def _whole(cell: str, column: str) -> int:
     """Read a number of bytes or pieces; the database writes them with seven decimals."""
     if cell.lower() in _NO_NUMBER:
         return 0
-    try:
-        number = Decimal(cell)
-    except InvalidOperation:
-        raise InvalidMessage(column, f"{cell[:40]!r} is no number") from None
-    if not number.is_finite() or number < 0:
-        raise InvalidMessage(column, f"{cell[:40]!r} is negative or not finite")
-    return math.ceil(number)
+    if not _NUMBER.fullmatch(cell):
+        raise InvalidMessage(column, f"{cell[:40]!r} is no number of bytes or pieces")
+    return math.ceil(Decimal(cell))
 
 
 def _is_headerless(first: Row) -> bool:

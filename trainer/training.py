@@ -245,7 +245,7 @@ def _search(
     return Outcome(
         candidate,
         search.best_estimator_,
-        {name.split("__", 1)[1]: value for name, value in search.best_params_.items()},
+        {name.rsplit("__", 1)[1]: value for name, value in search.best_params_.items()},
         -float(search.best_score_),
         score(model, train, 1 - failure_cap),
         score(model, test, 1 - failure_cap),

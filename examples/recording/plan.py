@@ -8,8 +8,8 @@ import numpy as np
 TOOLS = ("bowtie2", "hisat2")
 # Build names of the cached indexes and their genomes' sizes, as shares of the largest one of a tool.
 CACHED_BUILDS = {"simA": 0.03, "simB": 0.08, "simC": 0.2, "simD": 0.4, "simE": 0.7, "simF": 1.0}
-_LARGEST_BP = {"bowtie2": 8_000_000, "hisat2": 4_000_000}
-_MOST_READS = {"bowtie2": 200_000, "hisat2": 100_000}
+_LARGEST_BP = {"bowtie2": 20_000_000, "hisat2": 12_000_000}
+_MOST_READS = {"bowtie2": 300_000, "hisat2": 200_000}
 _SMALLEST_BP = 60_000
 _FEWEST_READS = 1_000
 _TWIN_SHARE = 0.1

@@ -1,0 +1,51 @@
+"""The real service in a process of its own."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import requests
+
+ROOT = Path(__file__).resolve().parent.parent
+PATIENCE_SECONDS = 60.0
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def served(models: Path, *options: str, python: str = sys.executable) -> Iterator[str]:
+    """Run the service for the length of a test; it must end well when it is asked to."""
+    port = free_port()
+    command = [python, "-m", "service", "--models", str(models), "--port", str(port), *options]
+    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_until_live(process, url)
+        yield url
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(PATIENCE_SECONDS)
+
+
+def wait_until_live(process: "subprocess.Popen[bytes]", url: str) -> None:
+    """Wait until the service answers."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "the service has ended"
+        try:
+            requests.get(f"{url}/health/live", timeout=1)
+            return
+        except requests.RequestException:
+            time.sleep(0.05)
+    raise AssertionError("the service did not come up")

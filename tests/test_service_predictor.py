@@ -1,0 +1,114 @@
+"""Finding the bundle, predicting, applying the policy."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import train
+
+from galaxy_memory_rules.errors import PredictionUnavailable, UnknownTool
+from galaxy_memory_rules.messages import InputDataset, JobDescription, MemoryRecommendation
+from service.predictor import Predictor
+from trainer import publishing
+from trainer.bundle import Bundle
+from trainer.candidates import Candidate, public_regressors
+from trainer.training import Outcome
+
+MIB = 1024**2
+FAMILY = "toolshed.g2.bx.psu.edu/repos/devteam/bowtie2/bowtie2"
+
+
+def job(tool: str = "tool", size_bytes: int = 30 * MIB) -> JobDescription:
+    inputs = (InputDataset("library|input_1", size_bytes, "fastqsanger"),)
+    return JobDescription(tool, inputs=inputs, parameters={"settings|mode": "fast"}, dbkey="hg38")
+
+
+@pytest.fixture
+def found(trained: tuple[Bundle, list[Outcome]]) -> Bundle:
+    return dataclasses.replace(trained[0], build="0123456789abcdef")
+
+
+def test_a_recommendation_covers_the_need_and_tells_its_story(found: Bundle) -> None:
+    answer = Predictor([found]).recommend(job())
+    # 100 MiB and twice 30 MiB are 160 MiB; a multiple of 64 MiB above that
+    assert answer.predicted_peak_bytes == pytest.approx(160 * MIB, rel=0.1)
+    assert answer.memory_bytes in (192 * MIB, 256 * MIB)
+    quantiles = [answer.quantiles[name] for name in ("0.5", "0.9", "0.95", "0.99")]
+    assert quantiles == sorted(quantiles)
+    assert 0 <= answer.failure_probability <= 0.05
+    assert (answer.tool, answer.source, answer.bundle) == ("tool", "forest", "tool/0123456789abcdef")
+    assert answer.guards == ()
+    assert answer.reasons[0].startswith("0.95 quantile of 60 recorded jobs")
+
+
+def test_what_was_not_told_is_said(found: Bundle) -> None:
+    answer = Predictor([found]).recommend(JobDescription("tool", inputs=(InputDataset("input_1", 30 * MIB),)))
+    assert answer.reasons[0] == (
+        "not told, taken from the most similar recorded job: dbkey, extension:input_1, parameter:mode"
+    )
+
+
+def test_many_jobs_are_answered_as_one_by_one_and_in_order(found: Bundle) -> None:
+    other = dataclasses.replace(found, tool="other")
+    predictor = Predictor([found, other])
+    jobs = [job(("tool", "other", "unknown")[number % 3], number * MIB) for number in range(30)]
+    for asked, answer in zip(jobs, predictor.recommend_all(jobs), strict=True):
+        if asked.tool_id == "unknown":
+            assert isinstance(answer, UnknownTool)
+        else:
+            assert isinstance(answer, MemoryRecommendation)
+            assert answer == predictor.recommend(asked)
+
+
+@pytest.mark.parametrize(
+    ("tool_id", "version", "bundle"),
+    [
+        (f"{FAMILY}/2.5.0+galaxy0", None, f"{FAMILY}/2.5.0+galaxy0"),
+        (FAMILY, "2.5.0+galaxy0", f"{FAMILY}/2.5.0+galaxy0"),
+        # another version: the one of the family with the most records
+        (f"{FAMILY}/2.5.3+galaxy1", None, f"{FAMILY}/2.4.2+galaxy0"),
+        ("bowtie2", None, f"{FAMILY}/2.4.2+galaxy0"),
+        # another owner's tool of the same name has a bundle of its own
+        ("toolshed.g2.bx.psu.edu/repos/iuc/hisat2/hisat2/2.2.1", None, "hisat2"),
+    ],
+)
+def test_a_tool_finds_its_exact_version_then_its_family(
+    tool_id: str, version: str | None, bundle: str, found: Bundle
+) -> None:
+    def of(tool: str, rows: int) -> Bundle:
+        return dataclasses.replace(found, tool=tool, sizing=dataclasses.replace(found.sizing, rows=rows))
+
+    predictor = Predictor([of(f"{FAMILY}/2.5.0+galaxy0", 100), of(f"{FAMILY}/2.4.2+galaxy0", 200), of("hisat2", 1)])
+    assert predictor.find(tool_id, version).tool == bundle
+
+
+def test_an_unknown_tool_is_named(found: Bundle) -> None:
+    with pytest.raises(UnknownTool, match="no bundle for the tool cat1"):
+        Predictor([found]).recommend(job("cat1"))
+
+
+def test_without_any_bundle_nothing_is_predicted(tmp_path: Path) -> None:
+    predictor = Predictor.open(tmp_path)
+    with pytest.raises(PredictionUnavailable, match="no usable bundle is loaded") as refused:
+        predictor.recommend(job())
+    assert not isinstance(refused.value, UnknownTool)
+
+
+def test_a_damaged_bundle_is_named_in_the_log_and_the_others_are_served(
+    models: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("good", "damaged"):
+        shutil.copytree(models / "tool", tmp_path / name)
+    (publishing.current_build(tmp_path / "damaged") / "value.npy").write_bytes(b"\x00")
+    predictor = Predictor.open(tmp_path)
+    assert list(predictor.bundles) == ["tool"]
+    [said] = [record.getMessage() for record in caplog.records]
+    assert said.startswith("not served: ")
+    assert "damaged" in said
+
+
+def test_other_estimators_are_served_under_their_class(tmp_path: Path) -> None:
+    linear = Candidate("Linear", public_regressors()["sklearn.linear_model.LinearRegression"], {})
+    made, _ = train(tmp_path, [linear])
+    assert Predictor([made]).recommend(job()).source == "LinearRegression"

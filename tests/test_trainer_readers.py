@@ -1,0 +1,134 @@
+"""Export dialects -> records."""
+
+from pathlib import Path
+
+import pytest
+
+from galaxy_memory_rules.errors import RecordsError
+from galaxy_memory_rules.messages import InputDataset
+from trainer.features import TOTALS_INPUT
+from trainer.readers import read
+
+LABEL = "memory.max_usage_in_bytes"
+SEED = f"""{LABEL},own_file,input_1,input_2,own_file_extension,input_1_extension,input_2_extension,dbkey,mode,rg
+2886856704,2102960,1493950957,0,align,fastq,nan,?,False,none
+100,0,0,7,nan,nan,fasta,hg38,nan,set
+"""
+BOWTIE2 = "toolshed.g2.bx.psu.edu/repos/devteam/bowtie2/bowtie2/2.3.4.3+galaxy0"
+
+
+def file_with(text: str, folder: Path, name: str = "bowtie2.csv") -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def test_the_seeds_columns_are_inputs_parameters_and_the_build(tmp_path: Path) -> None:
+    [found] = read(file_with(SEED, tmp_path), LABEL, written="examples/bowtie2.csv")
+    first, second = found.records
+    assert (found.tool, found.file, first.peak_bytes) == ("bowtie2", "examples/bowtie2.csv", 2886856704)
+    assert first.job.inputs == (
+        InputDataset("own_file", 2102960, "align"),
+        InputDataset("input_1", 1493950957, "fastq"),
+    )
+    assert (first.job.dbkey, first.job.parameters) == ("?", {"mode": "False", "rg": "none"})
+    # the text nan is nothing; none is a choice that tools offer
+    assert (second.job.inputs, second.job.parameters) == ((InputDataset("input_2", 7, "fasta"),), {"rg": "set"})
+
+
+def test_an_empty_dataset_is_there_if_it_has_an_extension(tmp_path: Path) -> None:
+    text = f"{LABEL},input_1,input_1_extension\n5,0,fasta\n5,0,nan\n"
+    [found] = read(file_with(text, tmp_path), LABEL)
+    assert [record.job.inputs for record in found.records] == [(InputDataset("input_1", 0, "fasta"),), ()]
+
+
+def test_the_older_dialect_has_file_types_and_prefixed_parameters(tmp_path: Path) -> None:
+    text = (
+        "memory.peak,fastq_input|fastq_input1,fastq_input|fastq_input1_filetype,parameters.a.b,galaxy_slots\n"
+        "9,5,fastq,x,8.0000000\n"
+    )
+    [found] = read(file_with(text, tmp_path), "memory.peak")
+    [record] = found.records
+    assert record.job.inputs == (InputDataset("fastq_input|fastq_input1", 5, "fastq"),)
+    assert (record.job.parameters, record.job.slots) == ({"parameters.a.b": "x"}, 8)
+
+
+def test_what_is_only_known_afterwards_is_no_feature(tmp_path: Path) -> None:
+    after = ["runtime_seconds", "memory.failcnt", "cpuacct.usage", "job_id", "state", "handler", "destination_id"]
+    after += ["create_time", "exit_code", "user_email", "hostname", "wall_seconds", "peak_rss_bytes", "memtotal"]
+    text = f"{LABEL},mode,{','.join(after)}\n9,fast,{','.join('1' for _ in after)}\n"
+    [found] = read(file_with(text, tmp_path), LABEL)
+    assert found.records[0].job.parameters == {"mode": "fast"}
+
+
+def test_a_file_without_a_header_has_the_columns_of_job_metrics(tmp_path: Path) -> None:
+    text = f"\ufeff{BOWTIE2},9168255,2,8,12447825920,2022-05-05 09:55:37.128908\ncircos,671523,12,1,1024,2020-04-30\n"
+    bowtie2, circos = read(file_with(text, tmp_path, "all.txt"), "memory_bytes")
+    assert (bowtie2.tool, circos.tool) == (BOWTIE2, "circos")
+    job = bowtie2.records[0].job
+    assert job.inputs == (InputDataset(TOTALS_INPUT, 9168255, None, 2),)
+    assert (job.slots, bowtie2.records[0].peak_bytes) == (8, 12447825920)
+
+
+def test_job_metrics_with_a_header_are_the_same(tmp_path: Path) -> None:
+    text = (
+        "job_id\ttool_id\tstate\ttotal_filesize\tnum_files\truntime_seconds\tslots\tmemory_bytes\tcreate_time\n"
+        "992\tcircos\tok\t671523\t12\t21.0000000\t1.0000000\t\t2020-04-30\n"
+        "993\tcircos\tok\t671523\t12\t21.0000000\t1.0000000\t1024.0000000\t2020-04-30\n"
+    )
+    [found] = read(file_with(text, tmp_path, "metrics.tsv"), "memory_bytes")
+    assert found.dropped == {"no peak recorded": 1}
+    assert [record.peak_bytes for record in found.records] == [1024]
+
+
+@pytest.mark.parametrize(
+    ("tool_id", "version", "tool"),
+    [
+        (None, None, "bowtie2"),  # named after its file
+        ("bowtie2", "2.5", "bowtie2/2.5"),
+        (BOWTIE2, "2.3.4.3+galaxy0", BOWTIE2),  # the id holds the version already
+    ],
+)
+def test_a_tool_is_named_by_what_is_told(tool_id: str | None, version: str | None, tool: str, tmp_path: Path) -> None:
+    [found] = read(file_with(SEED, tmp_path), LABEL, tool_id, version)
+    assert found.tool == tool
+
+
+def test_a_missing_label_is_named_with_the_columns_there_are(tmp_path: Path) -> None:
+    with pytest.raises(RecordsError, match=r"no column 'memory.peak' to predict; the columns are memory.max_usage"):
+        read(file_with(SEED, tmp_path), "memory.peak")
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"), [("", "empty"), ("\n\n", "empty"), ("a,a\n1,2\n", "'a' stands there twice")]
+)
+def test_a_file_without_a_usable_header_is_refused(text: str, complaint: str, tmp_path: Path) -> None:
+    with pytest.raises(RecordsError, match=complaint):
+        read(file_with(text, tmp_path), "a")
+
+
+@pytest.mark.parametrize(
+    ("row", "complaint"),
+    [
+        ("many,5,fastq", f"{LABEL}: 'many' is no number"),
+        ("-5,5,fastq", f"{LABEL}: '-5' is no number"),
+        ("inf,5,fastq", f"{LABEL}: 'inf' is no number"),
+        ("1e999999999,5,fastq", f"{LABEL}: '1e999999999' is no number"),
+        ("9,1_000,fastq", "input_1: '1_000' is no number"),
+        ('9,"1,000",fastq', "input_1: '1,000' is no number"),
+        ("9,1e30,fastq", "inputs[0].size_bytes: expected an integer"),
+    ],
+)
+def test_a_cell_that_cannot_be_read_is_named_by_line_and_column(row: str, complaint: str, tmp_path: Path) -> None:
+    [found] = read(file_with(f"{LABEL},input_1,input_1_extension\n9,5,fastq\n{row}\n", tmp_path), LABEL)
+    assert found.fault is not None
+    assert "line 3: " in str(found.fault)
+    assert complaint in str(found.fault)
+
+
+def test_a_row_without_a_peak_is_dropped_and_counted(tmp_path: Path) -> None:
+    text = f"{LABEL},input_1,input_1_extension\n" + "".join(
+        f"{peak},5,x\n" for peak in ("9", "", "nan", "None", "0", "0E-7")
+    )
+    [found] = read(file_with(text, tmp_path), LABEL)
+    assert (len(found.records), found.dropped) == (1, {"no peak recorded": 5})
