@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import json
+import os
 import socket
 import ssl
 import threading
@@ -53,6 +54,29 @@ def test_connections_are_kept() -> None:
             client.predict(JOB)
         assert server.connections == 1
         client.close()
+
+
+def test_a_forked_process_and_another_thread_open_connections_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    with fault_server.serving(fault_server.reply(GOOD)) as server:
+        client = PredictionClient(server.url, PATIENCE_SECONDS)
+
+        def ask_and_close() -> None:
+            assert client.predict(JOB) == RECOMMENDATION
+            client.close()
+
+        client.predict(JOB)
+        others = [threading.Thread(target=ask_and_close) for _ in range(2)]
+        for thread in others:
+            thread.start()
+        for thread in others:
+            thread.join()
+        assert (server.connections, len(server.requests)) == (3, 3)
+        parent = client._session()
+        # what a child sees after a fork: the same memory under another process id
+        monkeypatch.setattr(os, "getpid", lambda: -1)
+        ask_and_close()
+        assert server.connections == 4
+        parent.close()
 
 
 def test_an_unknown_tool_is_told_apart_from_a_service_that_fails() -> None:

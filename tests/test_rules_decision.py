@@ -12,6 +12,7 @@ from test_rules_client import GOOD
 from galaxy_memory_rules.client import PredictionClient
 from galaxy_memory_rules.config import DestinationTemplate, RulesConfig
 from galaxy_memory_rules.decision import clamp, client_for, decide
+from galaxy_memory_rules.messages import MemoryRecommendation
 
 MIB = 1024**2
 GIB = 1024**3
@@ -35,6 +36,22 @@ def test_no_request_leaves_floor_and_ceiling_whatever_the_service_says(
     if floor_bytes < request_bytes < ceiling_bytes:
         assert request_bytes % step_bytes == 0
         assert request_bytes >= answer_bytes
+
+
+@given(amounts, st.none() | amounts, amounts, amounts)
+def test_no_request_leaves_floor_and_ceiling_on_any_attempt(
+    answer_bytes: int, last_bytes: int | None, one_bytes: int, other_bytes: int
+) -> None:
+    floor_bytes, ceiling_bytes = sorted((one_bytes, other_bytes))
+    config = config_for("http://x", floor_bytes=floor_bytes, ceiling_bytes=ceiling_bytes)
+    job = Job(state_history=[State("resubmitted")], destination_params={"gmem_request_bytes": str(last_bytes)})
+    answer = MemoryRecommendation(answer_bytes, 1, {}, 0.0, "bowtie2", "forest", "bowtie2/1")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PredictionClient, "predict", lambda *_: answer)
+        request_bytes = decide(job, Tool(), config).request_bytes
+    assert request_bytes is not None
+    assert floor_bytes <= request_bytes <= ceiling_bytes
+    assert request_bytes >= min(ceiling_bytes, max(answer_bytes, 2 * (last_bytes or 0)))
 
 
 def test_the_recommendation_is_requested_with_its_story() -> None:

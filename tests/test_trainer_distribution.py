@@ -37,6 +37,13 @@ def test_the_point_is_in_bytes() -> None:
     assert EVEN.point_bytes == pytest.approx(200, abs=1)
 
 
+@pytest.mark.parametrize(("log_bytes", "amount_bytes"), [(-1000.0, 1), (1000.0, 2**53 - 1), (float("inf"), 2**53 - 1)])
+def test_a_wild_guess_stays_within_what_a_message_can_say(log_bytes: float, amount_bytes: int) -> None:
+    point_bytes = Distribution(EVEN.edges, EVEN.cumulative, log_bytes).point_bytes
+    assert point_bytes == pytest.approx(amount_bytes, rel=1e-9)
+    assert 1 <= point_bytes <= 2**53 - 1
+
+
 @given(masses)
 def test_quantiles_never_cross(shares: list[float]) -> None:
     distribution = distribution_of(shares)

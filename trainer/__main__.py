@@ -8,14 +8,16 @@ from pathlib import Path
 
 from galaxy_memory_rules.errors import BundleError, ConfigError
 
-from .run import Plan, train_all
-
 DONE, SOME_FAILED, USAGE = 0, 1, 2
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command; return 0 when done, 1 when some tools failed, 2 for a usage or configuration error."""
     options = _parser().parse_args(arguments)
+    # the fits share the cores already; scikit-learn reads this when it is imported
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    from .run import Plan, train_all
+
     try:
         failed = train_all(
             Plan(options.input, options.models, options.output, options.directory, options.failure_cap, options.jobs)

@@ -1,11 +1,15 @@
 """What a model believes about one job's peak: a distribution over bytes, on the log scale inside."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from galaxy_memory_rules.messages import MAX_SIZE_BYTES
+
 Vector = npt.NDArray[np.float64]
+_MOST_LOG_BYTES = math.log(MAX_SIZE_BYTES)
 
 
 @dataclass(frozen=True)
@@ -46,4 +50,5 @@ class Distribution:
 
 
 def _to_bytes(log_bytes: float) -> int:
-    return int(np.ceil(np.exp(log_bytes)))
+    """Return whole bytes within what a message can say, however wild an estimator's guess is."""
+    return min(math.ceil(math.exp(min(max(log_bytes, 0.0), _MOST_LOG_BYTES))), MAX_SIZE_BYTES)

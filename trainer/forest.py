@@ -89,10 +89,13 @@ class Forest:
     def _leaves(self, matrix: Matrix) -> Nodes:
         """Walk every tree for every row, shape (n_rows, n_trees)."""
         cells = np.ascontiguousarray(matrix).ravel()
-        first_cell = np.arange(0, cells.size, matrix.shape[1])[:, None] if len(matrix) > 1 else 0
+        first_cell = np.arange(0, cells.size, matrix.shape[1])[:, None]
         nodes = np.broadcast_to(self.roots, (len(matrix), len(self.roots)))
         for step in range(self.depth):
-            above = cells.take(self.feature.take(nodes) + first_cell) > self.threshold.take(nodes)
+            cell = self.feature.take(nodes)
+            if len(matrix) > 1:
+                cell = cell + first_cell
+            above = cells.take(cell) > self.threshold.take(nodes)
             before, nodes = nodes, self.first_child.take(nodes) + above
             if step % _STEPS_BETWEEN_LOOKS == 0 and np.array_equal(before, nodes):
                 break

@@ -14,7 +14,6 @@ from sklearn.base import clone
 from sklearn.metrics import mean_absolute_error, r2_score
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict, train_test_split
 from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import check_is_fitted
 
 from galaxy_memory_rules import __version__
 from galaxy_memory_rules.errors import ConfigError, RecordsError
@@ -110,6 +109,8 @@ class Outcome:
         The entry of models.json.
     best : Pipeline
         Its best combination, fitted on the training rows.
+    parameters : dict
+        The values of that combination.
     cross_validated_error : float
         Mean absolute error on the log scale over the folds.
     train, test : Scores
@@ -240,7 +241,6 @@ def _search(
             search.fit(train.matrix, train.log_peaks, groups=train.groups)
     except (ValueError, TypeError) as error:
         raise ConfigError(f"{candidate.name}: scikit-learn refuses it: {str(error).splitlines()[0]}") from error
-    check_is_fitted(search.best_estimator_)
     model = as_model(search.best_estimator_, candidate, train)
     return Outcome(
         candidate,
