@@ -3,6 +3,9 @@
 # the first Python that is new enough; name another with make PYTHON=...
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+# Galaxy's oldest Python, where there is one: the rule is tested there too
+PYTHON39 ?= $(shell for python in "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.9.*/bin/python python3.9; do \
+	$$python -c 'import venv, ensurepip' 2>/dev/null && echo $$python && break; done)
 GALAXY ?= 26.1.*
 BIN := .venv/bin
 
@@ -11,7 +14,7 @@ BIN := .venv/bin
 demo: .venv/ready
 	$(BIN)/python examples/demo.py
 
-test: lint
+test: lint $(if $(PYTHON39),.venv-39/ready)
 	$(BIN)/python -m pytest
 
 lint: .venv/ready
@@ -44,6 +47,11 @@ test-recording: .venv/ready
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[trainer,service,dev]'
 	@touch $@
 
+.venv-39/ready: setup.cfg
+	$(PYTHON39) -m venv .venv-39
+	.venv-39/bin/python -m pip install -q --disable-pip-version-check requests pyyaml
+	@touch $@
+
 .venv-galaxy/ready: setup.cfg
 	@test -n "$(PYTHON)" || { echo "no Python 3.11 or later with venv found; name one with make PYTHON=..."; exit 2; }
 	$(PYTHON) -m venv .venv-galaxy
@@ -51,4 +59,4 @@ test-recording: .venv/ready
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-galaxy models output_files build *.egg-info
+	rm -rf .venv .venv-39 .venv-galaxy models output_files build *.egg-info

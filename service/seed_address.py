@@ -68,11 +68,12 @@ def answer(recommendation: MemoryRecommendation) -> dict[str, Any]:
 
 def parameters(found: Bundle) -> list[dict[str, Any]]:
     """Return the query parameters of a bundle, typed, as OpenAPI writes them."""
-    schema, sizing = found.schema, found.sizing
+    schema = found.schema
     described: list[dict[str, Any]] = []
     for name in schema.inputs:
-        largest_bytes = sizing.largest_bytes[name]
-        described.append(_integer_parameter(name, f"bytes of {name}, 0 where absent; seen up to {largest_bytes:,}"))
+        seen = found.facts["sizes_bytes"][name]
+        text = f"bytes of {name}, 0 where absent; seen {seen['smallest']:,} to {seen['largest']:,}"
+        described.append({**_integer_parameter(name, text), "example": seen["median"]})
         described.append(_choice_parameter(name + _EXTENSION, schema.categories.get("extension:" + name, ())))
     if not schema.inputs:
         described.append(_integer_parameter(TOTALS_INPUT, "bytes of all input datasets together"))

@@ -30,7 +30,7 @@ def details(found: Bundle) -> dict[str, Any]:
         "best_parameters": found.facts["model"]["parameters"],
         "scores": found.facts["scores"],
         "rows_dropped": found.facts["rows"]["dropped"],
-        "largest_bytes": dict(found.sizing.largest_bytes),
+        "sizes_bytes": found.facts["sizes_bytes"],
         "inputs": list(found.schema.inputs),
         "parameters": list(found.schema.parameters),
         "categories": {name: list(seen) for name, seen in found.schema.categories.items()},

@@ -55,7 +55,7 @@ def test_the_printed_results_are_what_the_demo_prints(printed: dict[str, str]) -
 
 def _words(text: str) -> list[str]:
     """Return a text without its numbers, and without what depends on them."""
-    settled = re.sub(r"(Random|Extra)\w+Regressor \{.*\}", "BEST", _CHANGING.sub("#", text))
+    settled = re.sub(r"\{'max_depth.*\}|(?<=: )\w+Regressor(?= ->)", "BEST", _CHANGING.sub("#", text))
     return _NUMBER.sub("#", settled.replace("yes", "")).split()
 
 

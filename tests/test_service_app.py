@@ -205,7 +205,11 @@ def test_what_is_loaded_can_be_listed_and_looked_at(client: TestClient) -> None:
     assert (line["tool"], line["rows"], line["promised_failure_rate"], line["source"]) == ("tool", 60, 0.05, "forest")
     details = client.get("/v1/tools/tool").json()
     assert details["bundle"] == line["bundle"]
-    assert details["largest_bytes"]["input_1"] == 60 * MIB
+    # 60 records of 1 to 60 MiB; every fourth has a genome of 3 MiB
+    assert details["sizes_bytes"] == {
+        "input_1": {"smallest": MIB, "median": 30.5 * MIB, "largest": 60 * MIB},
+        "own_file": {"smallest": 3 * MIB, "median": 3 * MIB, "largest": 3 * MIB},
+    }
     assert details["categories"]["parameter:mode"] == ["fast", "sensitive"]
     assert client.get(f"/v1/tools/{JOB['tool_id']}").json() == details
     assert client.get("/v1/tools/cat1").status_code == 404

@@ -128,6 +128,12 @@ def test_where_records_know_totals_only_a_live_job_is_summed_and_counted() -> No
     assert np.array_equal(schema.matrix([live]), schema.matrix(recorded_jobs[7:8]))
 
 
+def test_a_job_that_does_not_tell_its_slots_has_the_usual_number() -> None:
+    schema = FeatureSchema.learn([JobDescription("t", slots=slots) for slots in (8, 8, 8, 1, 1, 4) * 5])
+    assert schema.usual_slots == 8
+    assert np.array_equal(schema.matrix([JobDescription("t")]), schema.matrix([JobDescription("t", slots=8)]))
+
+
 def test_a_schema_survives_the_manifest(schema: FeatureSchema, jobs: list[JobDescription]) -> None:
     again = FeatureSchema.from_dict(schema.to_dict())
     assert again == schema
@@ -146,6 +152,7 @@ def test_every_job_that_the_wire_lets_in_has_finite_features(job: JobDescription
             "parameters": ["b"],
             "categories": {"dbkey": ["x"]},
             "columns": ["total", "size:a", "dbkey=x"],
+            "usual_slots": 1,
         }
     )
     assert np.isfinite(schema.matrix([job])).all()

@@ -77,7 +77,8 @@ def test_every_tool_and_model_gets_a_line_and_the_best_a_bundle(
     assert bundle.load(folder / "models" / "good").facts["model"]["name"] == best["model"]
     screen = capsys.readouterr().out
     assert "good: 60 recorded jobs from good.csv, 15 fits" in screen  # (2 + 1) combinations on 5 folds
-    assert "R2 test" in screen
+    assert "median APE" in screen
+    assert "good: best Forest" in screen
 
 
 def test_the_same_data_gives_the_same_bytes(folder: Path) -> None:

@@ -55,7 +55,7 @@ class Bundle:
         How a distribution becomes a request.
     facts : mapping
         What a person or another program wants to know: ``file``, ``label``, ``model`` (name, class, parameters),
-        ``rows``, ``scores``, ``versions``.
+        ``rows``, ``sizes_bytes`` (smallest, median and largest of each input), ``scores``, ``versions``.
     build : str
         Hash of the manifest, empty before it is saved.
     """

@@ -50,6 +50,8 @@ class FeatureSchema:
         The values seen of each categorical feature, the most frequent first.
     columns : tuple of str
         The model's columns: numbers by name, and ``dbkey=hg38`` which is 1 where the category holds.
+    usual_slots : int
+        The most frequent number of slots, for a job that does not tell its own; 0 where none was recorded.
 
     Notes
     -----
@@ -61,6 +63,7 @@ class FeatureSchema:
     parameters: tuple[str, ...]
     categories: Mapping[str, tuple[str, ...]]
     columns: tuple[str, ...]
+    usual_slots: int = 0
     _places: Mapping[str, int] = field(init=False, repr=False, compare=False)
     _input_index: ColumnIndex = field(init=False, repr=False, compare=False)
     _parameter_index: ColumnIndex = field(init=False, repr=False, compare=False)
@@ -80,17 +83,22 @@ class FeatureSchema:
             The recorded jobs of one tool.
         """
         inputs = sorted({dataset.name for job in jobs for dataset in job.inputs} - {TOTALS_INPUT})
-        names = cls(tuple(inputs), _choices(jobs), {}, ())
+        # of equally frequent ones the least, whatever the order of the rows
+        slots = Counter(sorted(job.slots for job in jobs if job.slots)).most_common(1)
+        usual_slots = slots[0][0] if slots else 0
+        names = cls(tuple(inputs), _choices(jobs), {}, (), usual_slots)
         features = [names.features(job) for job in jobs]
         counts = _count_categories(features)
         seen = {name: tuple(value for value, _ in counted.most_common()) for name, counted in counts.items()}
-        wide = cls(names.inputs, names.parameters, seen, (*names._number_columns(), *_category_columns(counts)))
+        wide = cls(
+            names.inputs, names.parameters, seen, (*names._number_columns(), *_category_columns(counts)), usual_slots
+        )
         varies = np.ptp(wide.encode(features), axis=0) > 0
-        return cls(names.inputs, names.parameters, seen, tuple(np.array(wide.columns)[varies].tolist()))
+        return cls(names.inputs, names.parameters, seen, tuple(np.array(wide.columns)[varies].tolist()), usual_slots)
 
     def features(self, job: JobDescription) -> Features:
         """Return the features of a job by name: numbers, and categories as text."""
-        found: Features = {**_totals(job.inputs), "slots": float(job.slots or 0)}
+        found: Features = {**_totals(job.inputs), "slots": float(job.slots or self.usual_slots)}
         if job.dbkey:
             found[DBKEY] = job.dbkey
         for column, size_bytes in self.sizes_bytes(job).items():
@@ -158,13 +166,15 @@ class FeatureSchema:
             "parameters": list(self.parameters),
             "categories": {name: list(seen) for name, seen in self.categories.items()},
             "columns": list(self.columns),
+            "usual_slots": self.usual_slots,
         }
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "FeatureSchema":
         """Read a schema back from a manifest."""
         categories = {name: tuple(seen) for name, seen in content["categories"].items()}
-        return cls(tuple(content["inputs"]), tuple(content["parameters"]), categories, tuple(content["columns"]))
+        inputs, parameters, columns = (tuple(content[name]) for name in ("inputs", "parameters", "columns"))
+        return cls(inputs, parameters, categories, columns, int(content["usual_slots"]))
 
     def _number_columns(self) -> list[str]:
         if not self.inputs:

@@ -16,7 +16,19 @@ from .training import Outcome
 
 # A spreadsheet takes a cell that begins like this for a formula.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-_HEADINGS = ("tool", "model", "R2 test", "MAPE test", "median APE", "under-allocated", "seconds", "served")
+_HEADINGS = (
+    "tool",
+    "model",
+    "rows",
+    "dropped",
+    "features",
+    "R2",
+    "MAPE",
+    "median APE",
+    "under-allocated",
+    "seconds",
+    "served",
+)
 
 
 @dataclass(frozen=True)
@@ -79,24 +91,21 @@ def write_csv(path: Path, lines: Sequence[ReportLine]) -> None:
 
 
 def table(lines: Sequence[ReportLine]) -> str:
-    """Return the lines as a table for the screen."""
+    """Return the lines as a table for the screen; scores are those on training / test rows."""
     cells = [_HEADINGS, *(_screen_cells(line) for line in lines)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(_HEADINGS))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in cells)
 
 
 def _screen_cells(line: ReportLine) -> tuple[str, ...]:
-    test = line.outcome.test
-    shares = (f"{share:.1%}" for share in (test.mape, test.median_ape, test.under_allocated))
-    served = "yes" if line.served else ""
-    return (
-        line.bundle.tool,
-        line.outcome.candidate.name,
-        f"{test.r2:.3f}",
-        *shares,
-        f"{line.outcome.seconds:.1f}",
-        served,
+    row, train, test = line.row(), line.outcome.train, line.outcome.test
+    counts = (str(row[name]) for name in ("rows_used", "rows_dropped", "features"))
+    shares = (
+        f"{getattr(train, name):.1%} / {getattr(test, name):.1%}" for name in ("mape", "median_ape", "under_allocated")
     )
+    served = "yes" if line.served else ""
+    scores = (f"{train.r2:.3f} / {test.r2:.3f}", *shares)
+    return line.bundle.tool, line.outcome.candidate.name, *counts, *scores, f"{line.outcome.seconds:.1f}", served
 
 
 def _cell(value: Any) -> Any:

@@ -86,12 +86,11 @@ def _train(found: ToolRecords, candidates: list[Candidate], plan: Plan, failed: 
     except RecordsError as error:
         _fail(failed, found.tool, error)
         return []
+    for outcome in outcomes:
+        print(f"{found.tool}: best {outcome.candidate.name} {outcome.parameters}")
     build = bundle.save(trained, plan.directory)
     best = choose(outcomes)
-    print(
-        f"{found.tool}: {best.candidate.name} {best.parameters} -> {publishing.folder_name(found.tool)}/{build}",
-        flush=True,
-    )
+    print(f"{found.tool}: {best.candidate.name} -> {publishing.folder_name(found.tool)}/{build}", flush=True)
     return [report.ReportLine(trained, outcome, outcome is best) for outcome in outcomes]
 
 

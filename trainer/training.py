@@ -253,6 +253,18 @@ def _search(
     )
 
 
+def _ranges(sample: Sample) -> dict[str, dict[str, int]]:
+    """Return the smallest, median and largest size of each input where it was there."""
+    seen: dict[str, list[int]] = {name: [] for name in sample.schema.inputs}
+    for job in sample.jobs:
+        for name, size_bytes in sample.schema.sizes_bytes(job).items():
+            seen[name].append(size_bytes)
+    return {
+        name: {"smallest": min(sizes), "median": int(np.median(sizes)), "largest": max(sizes)}
+        for name, sizes in seen.items()
+    }
+
+
 def _facts(found: ToolRecords, best: Outcome, sample: Sample) -> dict[str, Any]:
     regressor = best.candidate.regressor
     return {
@@ -260,6 +272,7 @@ def _facts(found: ToolRecords, best: Outcome, sample: Sample) -> dict[str, Any]:
         "label": found.label,
         "model": {"name": best.candidate.name, "class": regressor.__name__, "parameters": best.parameters},
         "rows": {"used": len(sample.jobs), "dropped": dict(found.dropped)},
+        "sizes_bytes": _ranges(sample),
         "scores": {
             "cross_validated_error": best.cross_validated_error,
             "train": vars(best.train),
