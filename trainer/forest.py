@@ -17,7 +17,7 @@ Nodes = npt.NDArray[np.int32]
 # A bin's number fits a byte; over three decades of peaks a bin is 2.7 % wide, and quantiles are interpolated inside.
 BINS = 256
 # The walk looks this often whether every tree has reached its leaf.
-_STEPS_BETWEEN_LOOKS = 4
+_STEPS_BETWEEN_LOOKS = 8
 # The same bytes on every machine.
 _DTYPES: Mapping[str, str] = {
     "roots": "<i4",
@@ -86,22 +86,23 @@ class Forest:
         """
         return [self._distribution(leaves) for leaves in self._leaves(matrix)]
 
-    def _leaves(self, matrix: Matrix) -> Nodes:
+    def _leaves(self, matrix: Matrix) -> npt.NDArray[np.intp]:
         """Walk every tree for every row, shape (n_rows, n_trees)."""
         cells = np.ascontiguousarray(matrix).ravel()
         first_cell = np.arange(0, cells.size, matrix.shape[1])[:, None]
-        nodes = np.broadcast_to(self.roots, (len(matrix), len(self.roots)))
-        for step in range(self.depth):
+        # numpy's own index type: any other would be converted in each of the three looks of a step
+        nodes = np.broadcast_to(self.roots.astype(np.intp), (len(matrix), len(self.roots)))
+        for step in range(1, self.depth + 1):
             cell = self.feature.take(nodes)
             if len(matrix) > 1:
                 cell = cell + first_cell
             above = cells.take(cell) > self.threshold.take(nodes)
-            before, nodes = nodes, self.first_child.take(nodes) + above
+            before, nodes = nodes, np.add(self.first_child.take(nodes), above, dtype=np.intp)
             if step % _STEPS_BETWEEN_LOOKS == 0 and np.array_equal(before, nodes):
                 break
         return nodes
 
-    def _distribution(self, leaves: Nodes) -> Distribution:
+    def _distribution(self, leaves: npt.NDArray[np.intp]) -> Distribution:
         histograms = self.histogram.take(leaves)
         starts = self.entries.take(histograms)
         lengths = self.entries.take(histograms + 1) - starts
