@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -65,7 +66,8 @@ class Group:
     def processes(self) -> list[int]:
         """Return the ids of what runs in the group."""
         with suppress(OSError):
-            return [int(line) for line in (self.path / "cgroup.procs").read_text().split()]
+            # 0 stands for a process of another namespace; a signal to 0 would reach the recorder itself
+            return [int(line) for line in (self.path / "cgroup.procs").read_text().split() if line != "0"]
         return []
 
     def remove(self, patience_seconds: float = 10.0) -> None:
@@ -117,10 +119,16 @@ def _works(parent: Path, measure: str) -> bool:
                 (parent / "cgroup.subtree_control").write_text("+memory")
         probe.mkdir()
         try:
-            return (probe / measure).exists()
+            return (probe / measure).exists() and _can_be_entered(probe)
         finally:
-            probe.rmdir()
+            Group(probe, measure).remove()
     return False
+
+
+def _can_be_entered(probe: Path) -> bool:
+    # a delegated v2 subtree can be written and yet refuse processes from outside
+    enter = ["sh", "-c", 'echo $$ > "$1"', "sh", str(probe / "cgroup.procs")]
+    return subprocess.run(enter, stderr=subprocess.DEVNULL).returncode == 0
 
 
 def _owner_lives(path: Path) -> bool:

@@ -54,7 +54,7 @@ class Journal:
             raise RecordingError(f"{path}: was begun with {lines[0]}, this is {head}; finish there or remove the file")
         self.entries: dict[int, Entry] = {entry["job"]: entry for entry in lines[1:]}
         # written anew without a torn last line, so that the next one begins on a line of its own
-        path.write_text("".join(json.dumps(line) + "\n" for line in lines or [head]))
+        write_whole(path, "".join(json.dumps(line) + "\n" for line in lines or [head]))
 
     def add(self, entry: Entry) -> None:
         """Write down a finished job; it is on disk when this returns."""
@@ -109,5 +109,8 @@ def _write_csv(path: Path, rows: list[Entry]) -> None:
 def write_whole(path: Path, text: str) -> None:
     """Write beside the file, then put it in its place."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(text)
+    with beside.open("w", newline="\n") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
     beside.replace(path)

@@ -5,14 +5,16 @@ import shutil
 import subprocess
 import threading
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import commands, simulate
 from .cgroups import Controller, Group
+from .errors import RecordingError
 from .journal import Entry, known_before
-from .plan import CACHED_BUILDS, Job, cached_bp
+from .plan import CACHED_BUILDS, Job
 
 _SAMPLE_SECONDS = 0.02
 # The shell puts itself into the group before it becomes the job: a fork of the recorder would bring its memory along.
@@ -41,24 +43,24 @@ class Runner:
     work: Path
     stop: threading.Event = field(default_factory=threading.Event)
 
-    def build_cached_indexes(self, tool: str, seed: int) -> None:
-        """Build the indexes that a server would offer, each once."""
-        for number, build in enumerate(CACHED_BUILDS):
-            folder = self.work / "indexes" / tool / build
-            if (folder / "done").exists():
-                continue
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
-            # above every job's number, so that no job shares its genome by chance
-            simulate.write_fasta(
-                folder / "genome.fa", simulate.genome(cached_seed(seed, number), cached_bp(tool, build))
-            )
-            subprocess.run(
-                ["bash", "-c", commands.build_index(tool, folder / "genome.fa", folder / "index", 2)],
-                check=True,
-                stderr=subprocess.DEVNULL,
-            )
-            (folder / "done").touch()
+    def build_cached_indexes(self, jobs: Iterable[Job]) -> None:
+        """Build the indexes that a server would offer these jobs, each once."""
+        for job in {self._cached(job): job for job in jobs if job.build is not None}.values():
+            folder = self._cached(job)
+            if not (folder / "done").exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir(parents=True)
+                self._build_index(job, folder)
+                (folder / "done").touch()
+
+    def _build_index(self, job: Job, folder: Path) -> None:
+        simulate.write_fasta(folder / "genome.fa", _cached_genome(job))
+        text = commands.build_index(job.tool, folder / "genome.fa", folder / "index", 2)
+        # in a group too, so that it ends with the recorder
+        with self.controller.group(f"{job.tool}-{job.build}") as group:
+            exit_code = self._measure(group, text, folder)["exit_code"]
+        if exit_code != 0:
+            raise RecordingError(f"{folder}: building the index ended with exit status {exit_code}; try: {text}")
 
     def run(self, job: Job) -> Entry:
         """Simulate a job's inputs, run it, and return its line of the journal."""
@@ -70,9 +72,9 @@ class Runner:
         try:
             genome, reads = self._inputs(job, folder)
             index = folder / "index" if job.build is None else self._cached(job) / "index"
-            if job.build is not None and job.index_cold:
-                for path in index.parent.iterdir():
-                    simulate.make_cold(path)
+            if job.build is not None:
+                for path in index.parent.glob("index.*"):
+                    (simulate.make_cold if job.index_cold else simulate.make_warm)(path)
             sizes_bytes = self._sizes(job, genome, reads)
             with self.controller.group(folder.name) as group:
                 text = commands.script(job, genome, index, reads, folder / "output.bam")
@@ -89,15 +91,15 @@ class Runner:
             simulate.write_fasta(genome, sequence)
         else:
             genome = self._cached(job) / "genome.fa"
-            number = list(CACHED_BUILDS).index(job.build)
-            sequence = simulate.genome(cached_seed(job.input_seed[0], number), job.genome_bp)
+            sequence = _cached_genome(job)
         ending = ".fastq.gz" if job.packed else ".fastq"
         reads = [folder / f"input_{end}{ending}" for end in ((1, 2) if job.paired else (1,))]
         simulate.write_reads(reads, [*job.input_seed, 1], sequence, job.read_count, job.read_length_bp)
         return genome, reads
 
     def _cached(self, job: Job) -> Path:
-        return self.work / "indexes" / job.tool / str(job.build)
+        # seed and size stand in the name: an index never serves reads of another genome
+        return self.work / "indexes" / job.tool / f"{job.build}-seed{job.input_seed[0]}-{job.genome_bp}bp"
 
     @staticmethod
     def _sizes(job: Job, genome: Path, reads: list[Path]) -> dict[str, int]:
@@ -142,9 +144,10 @@ class Runner:
         }
 
 
-def cached_seed(seed: int, number: int) -> list[int]:
-    """Return what the genome of a cached build is drawn from."""
-    return [seed, 10_000 + number]
+def _cached_genome(job: Job) -> simulate.Bytes:
+    # above every job's number, so that no job shares its genome by chance
+    number = 10_000 + list(CACHED_BUILDS).index(str(job.build))
+    return simulate.genome([job.input_seed[0], number], job.genome_bp)
 
 
 def _planned(job: Job) -> Entry:

@@ -64,6 +64,13 @@ def write_cold(path: Path, content: bytes) -> None:
     make_cold(path)
 
 
+def make_warm(path: Path) -> None:
+    """Read a file into the cache, at the recorder's charge."""
+    with path.open("rb") as file:
+        while file.read(1 << 20):
+            pass
+
+
 def make_cold(path: Path) -> None:
     """Drop a file's pages from the cache."""
     handle = os.open(path, os.O_RDONLY)
