@@ -17,6 +17,7 @@ def summary(found: Bundle) -> dict[str, Any]:
         "rows": found.sizing.rows,
         "promised_failure_rate": found.sizing.failure_cap,
         "achieved_failure_rate": found.facts["scores"]["test"]["under_allocated"],
+        "test_rel": found.facts["scores"]["test"]["rel"],
         "test_r2": found.facts["scores"]["test"]["r2"],
         "test_median_ape": found.facts["scores"]["test"]["median_ape"],
     }

@@ -17,7 +17,8 @@ sys.path.insert(0, str(ROOT))
 
 from trainer.candidates import Candidate, load_candidates  # noqa: E402
 from trainer.readers import read  # noqa: E402
-from trainer.training import FOLDS, train_tool  # noqa: E402
+from trainer.sample import FOLDS  # noqa: E402
+from trainer.training import train_tool  # noqa: E402
 
 WORKERS = 2
 

@@ -39,7 +39,7 @@ def test_a_recommendation_covers_the_need_and_tells_its_story(found: Bundle) -> 
     assert 0 <= answer.failure_probability <= 0.05
     assert (answer.tool, answer.source, answer.bundle) == ("tool", "forest", "tool/0123456789abcdef")
     assert answer.guards == ()
-    assert answer.reasons[0].startswith("0.95 quantile of 60 recorded jobs")
+    assert " quantile of 60 recorded jobs" in answer.reasons[0]
 
 
 def test_what_was_not_told_is_said(found: Bundle) -> None:

@@ -69,7 +69,7 @@ def test_every_tool_and_model_gets_a_line_and_the_best_a_bundle(
     assert (forest["model"], linear["model"]) == ("Forest", "Linear")
     assert json.loads(forest["best_parameters"])["n_estimators"] in (5, 10)
     assert (forest["rows_used"], forest["rows_dropped"]) == ("60", "0")
-    for column in ("r2", "mape", "median_ape", "under_allocated"):
+    for column in ("r2", "mape", "median_ape", "under_allocated", "rel"):
         assert float(forest[f"train_{column}"]) is not None
         assert float(forest[f"test_{column}"]) is not None
     assert sorted([forest["served"], linear["served"]]) == ["no", "yes"]
@@ -183,9 +183,14 @@ def test_a_wrong_option_is_status_2(wrong: list[str], folder: Path) -> None:
     assert ended.value.code == 2
 
 
-def test_the_failure_cap_is_the_quantile_that_is_requested(folder: Path) -> None:
-    assert main([*ARGUMENTS, "--failure-cap", "0.2"]) == 0
-    assert bundle.load(folder / "models" / "good").sizing.quantile == pytest.approx(0.8)
+def test_a_looser_failure_cap_wastes_no_more(folder: Path) -> None:
+    wasted = []
+    for cap in ("0.01", "0.3"):
+        assert main([*ARGUMENTS, "--failure-cap", cap]) == 0
+        wasted.append([float(line["train_rel"]) for line in lines_of(folder / "out" / "output.csv")])
+        assert bundle.load(folder / "models" / "good").sizing.failure_cap == float(cap)
+    strict, loose = wasted
+    assert sum(loose) <= sum(strict)
 
 
 def test_while_another_trainer_publishes_nothing_is_done(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,14 +12,14 @@ from test_trainer_regressor import SEEDS
 
 from galaxy_memory_rules.errors import ConfigError, RecordsError
 from galaxy_memory_rules.messages import InputDataset, JobDescription
-from trainer import training
 from trainer.bundle import Bundle
 from trainer.candidates import Candidate, public_regressors
 from trainer.features import FeatureSchema
 from trainer.forest import Forest
 from trainer.readers import read
 from trainer.regressor import Regressor
-from trainer.training import Outcome, Sample, choose, train_tool
+from trainer.sample import Sample, split
+from trainer.training import Outcome, choose, train_tool
 
 MIB = 1024**2
 
@@ -54,7 +54,7 @@ def test_the_facts_tell_where_the_bundle_comes_from(trained: tuple[Bundle, list[
     assert facts["label"] == recorded.LABEL
     assert facts["rows"] == {"used": 60, "dropped": {}}
     assert facts["model"]["class"] == "ExtraTreesRegressor"
-    assert set(facts["scores"]["test"]) == {"r2", "mape", "median_ape", "under_allocated"}
+    assert set(facts["scores"]["test"]) == {"r2", "mape", "median_ape", "under_allocated", "rel"}
 
 
 @pytest.mark.parametrize("name", SEEDS)
@@ -94,7 +94,7 @@ def test_the_held_out_rows_are_the_seeds_fifth_and_teach_the_schema_nothing() ->
     jobs = [
         JobDescription("t", inputs=(InputDataset("a", 1 + number, "x"),), dbkey=f"b{number}") for number in range(50)
     ]
-    train_sample, test_sample = training._split(jobs, np.arange(1.0, 51.0))
+    train_sample, test_sample = split(jobs, np.arange(1.0, 51.0))
     assert (len(train_sample.jobs), len(test_sample.jobs)) == (40, 10)
     assert train_sample.schema is test_sample.schema
     known = train_sample.schema.categories["dbkey"]

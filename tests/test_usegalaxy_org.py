@@ -39,8 +39,11 @@ def test_held_out_jobs_are_predicted_as_well_as_the_study_found(tmp_path: Path) 
     assert float(hisat2["test_r2"]) >= 0.93
     for line in (bowtie2, hisat2):
         assert float(line["test_median_ape"]) <= 0.08
-        # the quantile is not yet calibrated by replay, and fails a little more often than the cap of 5 %
-        assert float(line["test_under_allocated"]) <= 0.10
+        # what was chosen by replay on the other rows keeps the cap on these
+        assert float(line["test_under_allocated"]) <= 0.05
+    # the sizing study's own best is 1.36 and 1.19; the mean plus 20 %, the best simple rule, 1.43 and 1.25
+    assert float(bowtie2["test_rel"]) <= 1.42
+    assert float(hisat2["test_rel"]) <= 1.21
 
 
 def test_the_seeds_example_is_answered_within_15_percent_without_having_seen_it(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """From a predictive distribution to a request: quantile, guards, rounding, each step with its reason."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from galaxy_memory_rules.messages import JobDescription
 
 from .distribution import Distribution, Vector
 from .features import Features, FeatureSchema
+from .sizing import Choice
 
 ROUND_UP_BYTES = 64 * MIB
 
@@ -28,16 +30,16 @@ class SizingRule:
     ----------
     failure_cap : float
         Share of first attempts that may run out of memory.
-    quantile : float
-        Quantile of the predictive distribution to request.
+    quantile, factor : float
+        Which quantile of the predictive distribution to request, and what it is multiplied by; see `sizing`.
     rows : int
         Recorded jobs behind it.
     tool_bytes : int
-        That quantile over all recorded peaks of the tool, whatever their inputs.
+        What keeps the failure cap over all recorded peaks of the tool, whatever their inputs.
     line_bytes_per_byte : float
         Slope of the line in total input bytes.
     line_start_bytes : int
-        Where that line begins, raised until it covers the quantile of the recorded jobs.
+        Where that line begins, raised until it keeps the failure cap on the recorded jobs.
     largest_bytes : mapping of str to int
         The largest seen of each input, and of all of them together.
     always_there : tuple of str
@@ -46,6 +48,7 @@ class SizingRule:
 
     failure_cap: float
     quantile: float
+    factor: float
     rows: int
     tool_bytes: int
     line_bytes_per_byte: float
@@ -55,7 +58,12 @@ class SizingRule:
 
     @classmethod
     def learn(
-        cls, schema: FeatureSchema, jobs: Sequence[JobDescription], peaks_bytes: Vector, failure_cap: float
+        cls,
+        schema: FeatureSchema,
+        jobs: Sequence[JobDescription],
+        peaks_bytes: Vector,
+        failure_cap: float,
+        choice: Choice,
     ) -> "SizingRule":
         """Measure the recorded jobs.
 
@@ -69,18 +77,21 @@ class SizingRule:
             Their peaks.
         failure_cap : float
             Share of first attempts that may run out of memory, above 0 and below 1.
+        choice : Choice
+            What to request of the distribution.
         """
         sizes = [_sizes_bytes(schema, job) for job in jobs]
-        quantile = 1 - failure_cap
+        covered = 1 - failure_cap
         totals = np.array([size[_TOTAL] for size in sizes], dtype=np.float64)
         slope = _slope(totals, peaks_bytes)
         return cls(
             failure_cap=failure_cap,
-            quantile=quantile,
+            quantile=choice.quantile,
+            factor=choice.factor,
             rows=len(jobs),
-            tool_bytes=int(np.quantile(peaks_bytes, quantile, method="higher")),
+            tool_bytes=int(np.quantile(peaks_bytes, covered, method="higher")),
             line_bytes_per_byte=slope,
-            line_start_bytes=int(np.quantile(peaks_bytes - slope * totals, quantile, method="higher")),
+            line_start_bytes=int(np.quantile(peaks_bytes - slope * totals, covered, method="higher")),
             largest_bytes={name: max(size.get(name, 0) for size in sizes) for name in (_TOTAL, *schema.inputs)},
             always_there=tuple(name for name in schema.inputs if all(name in size for size in sizes)),
         )
@@ -127,9 +138,10 @@ def recommend(
     Request
         In bytes, a multiple of `ROUND_UP_BYTES`.
     """
-    memory_bytes = distribution.quantile_bytes(rule.quantile)
+    memory_bytes = math.ceil(distribution.quantile_bytes(rule.quantile) * rule.factor)
     guards = []
-    reasons = [f"{rule.quantile:.4g} quantile of {rule.rows:,} recorded jobs: {format_bytes(memory_bytes)}"]
+    times = "" if rule.factor == 1 else f" times {rule.factor:.4g}"
+    reasons = [f"{rule.quantile:.4g} quantile of {rule.rows:,} recorded jobs{times}: {format_bytes(memory_bytes)}"]
     for guard, why, at_least_bytes in _fired(job, features, schema, rule):
         memory_bytes = max(memory_bytes, at_least_bytes)
         guards.append(guard)
@@ -148,6 +160,7 @@ def _fired(
     17-21 %, the tool's own quantile on 0.6 % (sizing-study.md, Guards).
     """
     fired = []
+    tools_own = f"{1 - rule.failure_cap:.4g} quantile of the tool"
     sizes_bytes = _sizes_bytes(schema, job)
     for name, size_bytes in sizes_bytes.items():
         largest_bytes = rule.largest_bytes.get(name, 0)
@@ -157,12 +170,12 @@ def _fired(
             fired.append((BEYOND_TRAINING_SIZES, why, max(line_bytes, rule.tool_bytes)))
             break
     fired += [
-        (UNSEEN_CATEGORY, f"no recorded job had {told}, {rule.quantile:.4g} quantile of the tool", rule.tool_bytes)
+        (UNSEEN_CATEGORY, f"no recorded job had {told}, {tools_own}", rule.tool_bytes)
         for told in schema.unseen(features)
     ]
     missing = [f"{name} is missing" for name in rule.always_there if name not in sizes_bytes]
     missing += [f"the size of {dataset.name} is unknown" for dataset in job.inputs if dataset.size_bytes is None]
-    fired += [(MISSING_INPUT, f"{why}, {rule.quantile:.4g} quantile of the tool", rule.tool_bytes) for why in missing]
+    fired += [(MISSING_INPUT, f"{why}, {tools_own}", rule.tool_bytes) for why in missing]
     return fired
 
 

@@ -66,7 +66,10 @@ class Regressor:
 
     def predict(self, matrix: Matrix) -> list[Distribution]:
         """Return the predictive distribution of each row."""
-        points = np.asarray(self.estimator.predict(matrix), dtype=np.float64).ravel()
+        return self.around(np.asarray(self.estimator.predict(matrix), dtype=np.float64).ravel())
+
+    def around(self, points: Vector) -> list[Distribution]:
+        """Return the distribution around each point prediction, natural logarithms of bytes."""
         levels = np.linspace(0, 1, LEVELS)
         return [Distribution(point + self.residuals, levels, float(point)) for point in points]
 

@@ -26,6 +26,7 @@ _HEADINGS = (
     "MAPE",
     "median APE",
     "under-allocated",
+    "rel",
     "seconds",
     "served",
 )
@@ -104,7 +105,7 @@ def _screen_cells(line: ReportLine) -> tuple[str, ...]:
         f"{getattr(train, name):.1%} / {getattr(test, name):.1%}" for name in ("mape", "median_ape", "under_allocated")
     )
     served = "yes" if line.served else ""
-    scores = (f"{train.r2:.3f} / {test.r2:.3f}", *shares)
+    scores = (f"{train.r2:.3f} / {test.r2:.3f}", *shares, f"{train.rel:.2f} / {test.rel:.2f}")
     return line.bundle.tool, line.outcome.candidate.name, *counts, *scores, f"{line.outcome.seconds:.1f}", served
 
 

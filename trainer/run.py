@@ -15,7 +15,8 @@ from .candidates import Candidate, load_candidates
 from .input_files import InputFile, load_input_files
 from .readers import read
 from .records import ToolRecords
-from .training import FOLDS, choose, train_tool
+from .sample import FOLDS
+from .training import choose, train_tool
 
 
 @dataclass(frozen=True)

@@ -12,71 +12,26 @@ import numpy.typing as npt
 import sklearn
 from sklearn.base import clone
 from sklearn.metrics import mean_absolute_error, r2_score
-from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict, train_test_split
+from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.pipeline import Pipeline
 
 from galaxy_memory_rules import __version__
-from galaxy_memory_rules.errors import ConfigError, RecordsError
-from galaxy_memory_rules.messages import JobDescription
+from galaxy_memory_rules.errors import ConfigError
 
+from . import sizing
 from .bundle import Bundle, Model
-from .candidates import SEED, Candidate
-from .distribution import Vector
+from .candidates import Candidate
+from .distribution import Distribution, Vector
 from .features import FeatureSchema, Matrix
 from .flatten import flatten
 from .neighbours import Neighbours
 from .policy import SizingRule
 from .records import ToolRecords
 from .regressor import Regressor
-
-# With fewer rows neither a fold nor a test share says anything.
-MIN_ROWS = 30
-TEST_SHARE = 0.2
-FOLDS = 5
+from .replay import replay
+from .sample import Sample, split, usable
 
 Progress = Callable[[], object]
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Jobs as a model is fitted on them.
-
-    Parameters
-    ----------
-    jobs : sequence of JobDescription, of length n_rows
-        What was known before each job.
-    schema : FeatureSchema
-        Learned from a sample's own jobs, or from those it is compared with.
-    matrix : array of shape (n_rows, n_columns)
-        The jobs as the schema's rows.
-    peaks_bytes : array of shape (n_rows,)
-        What each job used at most.
-    groups : int array of shape (n_rows,)
-        The same number for jobs with identical inputs.
-    """
-
-    jobs: Sequence[JobDescription]
-    schema: FeatureSchema
-    matrix: Matrix
-    peaks_bytes: Vector
-    groups: npt.NDArray[np.int64]
-
-    @classmethod
-    def of(cls, jobs: Sequence[JobDescription], peaks_bytes: Vector, schema: FeatureSchema) -> "Sample":
-        """Describe `jobs` by `schema`."""
-        numbers: dict[Any, int] = {}
-        groups = np.array([numbers.setdefault(job.inputs, len(numbers)) for job in jobs], dtype=np.int64)
-        return cls(jobs, schema, schema.matrix(jobs), peaks_bytes, groups)
-
-    @property
-    def log_peaks(self) -> Vector:
-        """The target: on the log scale a forest's errors on small jobs count like those on large ones."""
-        return np.log(self.peaks_bytes)
-
-    @property
-    def folds(self) -> GroupKFold:
-        """Folds in which jobs with identical inputs never stand on both sides."""
-        return GroupKFold(min(FOLDS, len(set(self.groups.tolist()))))
 
 
 @dataclass(frozen=True)
@@ -90,13 +45,32 @@ class Scores:
     mape, median_ape : float
         Mean and median absolute error of the point predictions, as a share of the peak.
     under_allocated : float
-        Share of jobs whose peak is above the quantile that the policy requests.
+        Share of jobs whose peak is above what would be requested.
+    rel : float
+        (Used + wasted) / used memory of these requests, see `replay`.
     """
 
     r2: float
     mape: float
     median_ape: float
     under_allocated: float
+    rel: float
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A model with what it is worth.
+
+    Parameters
+    ----------
+    model : Forest or Regressor
+        Fitted on all rows of a sample.
+    choice : sizing.Choice
+        What to request of its distributions, chosen on rows that the models of the folds had not seen.
+    """
+
+    model: Model
+    choice: sizing.Choice
 
 
 @dataclass(frozen=True)
@@ -160,16 +134,18 @@ def train_tool(
     ConfigError
         If a candidate cannot be fitted with the parameters it was given.
     """
-    jobs, peaks_bytes = _usable(found)
-    train, test = _split(jobs, peaks_bytes)
-    outcomes = [_search(candidate, train, test, failure_cap, workers, progress) for candidate in candidates]
-    best = choose(outcomes)
-    schema = FeatureSchema.learn(jobs)
-    everything = Sample.of(jobs, peaks_bytes, schema)
-    model = as_model(clone(best.best).fit(everything.matrix, everything.log_peaks), best.candidate, everything)
-    sizing = SizingRule.learn(schema, jobs, peaks_bytes, failure_cap)
+    jobs, peaks_bytes = usable(found)
+    train, test = split(jobs, peaks_bytes)
+    # threads: the fits release the interpreter, no matrix is copied, and Ctrl-C leaves no process behind
+    with joblib.parallel_config(backend="threading", n_jobs=workers):
+        outcomes = [_search(candidate, train, test, failure_cap, progress) for candidate in candidates]
+        best = choose(outcomes)
+        schema = FeatureSchema.learn(jobs)
+        everything = Sample.of(jobs, peaks_bytes, schema)
+        served = fit(clone(best.best), best.candidate, everything, failure_cap)
+    rule = SizingRule.learn(schema, jobs, peaks_bytes, failure_cap, served.choice)
     neighbours = Neighbours.learn(schema, [schema.features(job) for job in jobs])
-    return Bundle(found.tool, schema, model, neighbours, sizing, _facts(found, best, everything)), outcomes
+    return Bundle(found.tool, schema, served.model, neighbours, rule, _facts(found, best, everything)), outcomes
 
 
 def choose(outcomes: Sequence[Outcome]) -> Outcome:
@@ -177,78 +153,90 @@ def choose(outcomes: Sequence[Outcome]) -> Outcome:
     return min(outcomes, key=lambda outcome: outcome.cross_validated_error)
 
 
-def as_model(fitted: Pipeline, candidate: Candidate, sample: Sample) -> Model:
-    """Turn a fitted pipeline into what a bundle holds, with the spread of its predictions on `sample`."""
+def fit(pipeline: Pipeline, candidate: Candidate, sample: Sample, failure_cap: float) -> Fitted:
+    """Fit a pipeline to a sample, and choose what to request by replay on the folds' held-out rows.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        The candidate's, with its parameters set.
+    candidate : Candidate
+        Which model it is.
+    sample : Sample
+        The rows.
+    failure_cap : float
+        Share of first attempts that may run out of memory.
+    """
+    fitted = pipeline.fit(sample.matrix, sample.log_peaks)
     if candidate.is_forest:
-        trees = [tree.tree_ for tree in fitted[-1].estimators_]
-        return flatten(trees, sample.matrix, sample.log_peaks)
-    unseen = cross_val_predict(clone(fitted), sample.matrix, sample.log_peaks, groups=sample.groups, cv=sample.folds)
-    return Regressor.from_residuals(fitted, sample.log_peaks - unseen.ravel())
+        model: Model = _forest(fitted, sample)
+        unseen = _forests_of_folds(fitted, sample)
+    else:
+        points = cross_val_predict(
+            clone(fitted), sample.matrix, sample.log_peaks, groups=sample.groups, cv=sample.folds
+        )
+        model = Regressor.from_residuals(fitted, sample.log_peaks - points.ravel())
+        unseen = model.around(points.ravel())
+    return Fitted(model, sizing.choose(unseen, sample.peaks_bytes, failure_cap))
 
 
-def score(model: Model, sample: Sample, quantile: float) -> Scores:
-    """Compare a model's predictions with what the jobs of `sample` used."""
-    distributions = model.predict(sample.matrix)
+def _forest(fitted: Pipeline, sample: Sample) -> Model:
+    return flatten([tree.tree_ for tree in fitted[-1].estimators_], sample.matrix, sample.log_peaks)
+
+
+def _forests_of_folds(fitted: Pipeline, sample: Sample) -> list[Distribution]:
+    """Return for each row the belief of a forest that has not seen it."""
+
+    def of_fold(kept: npt.NDArray[np.int64], held_out: npt.NDArray[np.int64]) -> list[Distribution]:
+        part = sample.part(kept)
+        return _forest(clone(fitted).fit(part.matrix, part.log_peaks), part).predict(sample.matrix[held_out])
+
+    folds = list(sample.folds.split(sample.matrix, groups=sample.groups))
+    beliefs = joblib.Parallel()(joblib.delayed(of_fold)(kept, held_out) for kept, held_out in folds)
+    by_row = {
+        int(row): belief
+        for (_, held_out), of_rows in zip(folds, beliefs, strict=True)
+        for row, belief in zip(held_out, of_rows, strict=True)
+    }
+    return [by_row[row] for row in range(len(sample.jobs))]
+
+
+def score(fitted: Fitted, sample: Sample) -> Scores:
+    """Compare a model's predictions and requests with what the jobs of `sample` used."""
+    distributions = fitted.model.predict(sample.matrix)
     points = np.array([distribution.point_bytes for distribution in distributions], dtype=np.float64)
-    requests = np.array([distribution.quantile_bytes(quantile) for distribution in distributions])
     errors = np.abs(points / sample.peaks_bytes - 1)
+    outcome = replay(fitted.choice.requests_bytes(distributions), sample.peaks_bytes)
     return Scores(
         r2=float(r2_score(sample.peaks_bytes, points)),
         mape=float(errors.mean()),
         median_ape=float(np.median(errors)),
-        under_allocated=float((sample.peaks_bytes > requests).mean()),
+        under_allocated=outcome.failure_rate,
+        rel=outcome.rel,
     )
 
 
-def _usable(found: ToolRecords) -> tuple[list[JobDescription], Vector]:
-    if found.fault is not None:
-        raise found.fault
-    peaks_bytes = np.array([record.peak_bytes for record in found.records], dtype=np.float64)
-    if len(peaks_bytes) < MIN_ROWS:
-        dropped = "".join(f", {count} with {reason}" for reason, count in found.dropped.items())
-        raise RecordsError(f"{found.file}: {len(peaks_bytes)} usable rows{dropped}; expected at least {MIN_ROWS}")
-    if np.ptp(peaks_bytes) == 0:
-        raise RecordsError(f"{found.file}: {found.label} is {int(peaks_bytes[0])} in every row; nothing to learn")
-    return [record.job for record in found.records], peaks_bytes
-
-
-def _split(jobs: Sequence[JobDescription], peaks_bytes: Vector) -> tuple[Sample, Sample]:
-    """Hold out the seed's share of the rows; the schema is learned without them."""
-    kept, held_out = train_test_split(np.arange(len(jobs)), test_size=TEST_SHARE, random_state=SEED)
-    schema = FeatureSchema.learn([jobs[row] for row in kept])
-    if not schema.columns:
-        raise RecordsError("no column but the label varies; nothing to predict from")
-    train, test = (Sample.of([jobs[row] for row in rows], peaks_bytes[rows], schema) for rows in (kept, held_out))
-    if len(set(train.groups.tolist())) < 2:
-        raise RecordsError("all jobs have identical inputs; expected at least two different ones")
-    return train, test
-
-
-def _search(
-    candidate: Candidate, train: Sample, test: Sample, failure_cap: float, workers: int, progress: Progress
-) -> Outcome:
+def _search(candidate: Candidate, train: Sample, test: Sample, failure_cap: float, progress: Progress) -> Outcome:
     def scored(estimator: Pipeline, matrix: Matrix, log_peaks: Vector) -> float:
         progress()
         return -float(mean_absolute_error(log_peaks, estimator.predict(matrix)))
 
     begin = time.perf_counter()
     search = GridSearchCV(
-        candidate.pipeline(), candidate.pipeline_grid(), cv=train.folds, scoring=scored, error_score="raise"
+        candidate.pipeline(), candidate.pipeline_grid(), cv=train.folds, scoring=scored, error_score="raise", refit=True
     )
     try:
-        # threads: the fits release the interpreter, no matrix is copied, and Ctrl-C leaves no process behind
-        with joblib.parallel_config(backend="threading", n_jobs=workers):
-            search.fit(train.matrix, train.log_peaks, groups=train.groups)
+        search.fit(train.matrix, train.log_peaks, groups=train.groups)
+        fitted = fit(clone(search.best_estimator_), candidate, train, failure_cap)
     except (ValueError, TypeError) as error:
         raise ConfigError(f"{candidate.name}: scikit-learn refuses it: {str(error).splitlines()[0]}") from error
-    model = as_model(search.best_estimator_, candidate, train)
     return Outcome(
         candidate,
         search.best_estimator_,
         {name.rsplit("__", 1)[1]: value for name, value in search.best_params_.items()},
         -float(search.best_score_),
-        score(model, train, 1 - failure_cap),
-        score(model, test, 1 - failure_cap),
+        score(fitted, train),
+        score(fitted, test),
         time.perf_counter() - begin,
     )
 
