@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .distribution import Vector
+# the rule's own: what is replayed is what it will do
+from galaxy_memory_rules.decision import RETRY_FACTOR
 
-RETRY_FACTOR = 2
+from .distribution import Vector
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """From the records of one tool to its bundle: every candidate is searched, scored and compared, the best is kept."""
 
-import platform
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,19 +8,18 @@ from typing import Any
 import joblib
 import numpy as np
 import numpy.typing as npt
-import sklearn
 from sklearn.base import clone
 from sklearn.metrics import mean_absolute_error, r2_score
 from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.pipeline import Pipeline
 
-from galaxy_memory_rules import __version__
 from galaxy_memory_rules.errors import ConfigError
 
 from . import sizing
 from .bundle import Bundle, Model
 from .candidates import Candidate
 from .distribution import Distribution, Vector
+from .facts import facts_of
 from .features import FeatureSchema, Matrix
 from .flatten import flatten
 from .neighbours import Neighbours
@@ -101,6 +99,11 @@ class Outcome:
     test: Scores
     seconds: float
 
+    def scores(self) -> dict[str, Any]:
+        """Return what a bundle tells of the search."""
+        error = self.cross_validated_error
+        return {"cross_validated_error": error, "train": vars(self.train), "test": vars(self.test)}
+
 
 def train_tool(
     found: ToolRecords, candidates: Sequence[Candidate], failure_cap: float, workers: int, progress: Progress
@@ -142,10 +145,12 @@ def train_tool(
         best = choose(outcomes)
         schema = FeatureSchema.learn(jobs)
         everything = Sample.of(jobs, peaks_bytes, schema)
-        served = fit(clone(best.best), best.candidate, everything, failure_cap)
+        fitted = clone(best.best).fit(everything.matrix, everything.log_peaks)
+        served = judge(fitted, best.candidate, everything, failure_cap)
     rule = SizingRule.learn(schema, jobs, peaks_bytes, failure_cap, served.choice)
     neighbours = Neighbours.learn(schema, [schema.features(job) for job in jobs])
-    return Bundle(found.tool, schema, served.model, neighbours, rule, _facts(found, best, everything)), outcomes
+    facts = facts_of(found, best.candidate, best.parameters, best.scores(), everything)
+    return Bundle(found.tool, schema, served.model, neighbours, rule, facts), outcomes
 
 
 def choose(outcomes: Sequence[Outcome]) -> Outcome:
@@ -153,13 +158,13 @@ def choose(outcomes: Sequence[Outcome]) -> Outcome:
     return min(outcomes, key=lambda outcome: outcome.cross_validated_error)
 
 
-def fit(pipeline: Pipeline, candidate: Candidate, sample: Sample, failure_cap: float) -> Fitted:
-    """Fit a pipeline to a sample, and choose what to request by replay on the folds' held-out rows.
+def judge(fitted: Pipeline, candidate: Candidate, sample: Sample, failure_cap: float) -> Fitted:
+    """Turn a fitted pipeline into a model, and choose what to request of it by replay on the folds' held-out rows.
 
     Parameters
     ----------
-    pipeline : Pipeline
-        The candidate's, with its parameters set.
+    fitted : Pipeline
+        Fitted on `sample`.
     candidate : Candidate
         Which model it is.
     sample : Sample
@@ -167,7 +172,6 @@ def fit(pipeline: Pipeline, candidate: Candidate, sample: Sample, failure_cap: f
     failure_cap : float
         Share of first attempts that may run out of memory.
     """
-    fitted = pipeline.fit(sample.matrix, sample.log_peaks)
     if candidate.is_forest:
         model: Model = _forest(fitted, sample)
         unseen = _forests_of_folds(fitted, sample)
@@ -227,7 +231,7 @@ def _search(candidate: Candidate, train: Sample, test: Sample, failure_cap: floa
     )
     try:
         search.fit(train.matrix, train.log_peaks, groups=train.groups)
-        fitted = fit(clone(search.best_estimator_), candidate, train, failure_cap)
+        fitted = judge(search.best_estimator_, candidate, train, failure_cap)
     except (ValueError, TypeError) as error:
         raise ConfigError(f"{candidate.name}: scikit-learn refuses it: {str(error).splitlines()[0]}") from error
     return Outcome(
@@ -239,37 +243,3 @@ def _search(candidate: Candidate, train: Sample, test: Sample, failure_cap: floa
         score(fitted, test),
         time.perf_counter() - begin,
     )
-
-
-def _ranges(sample: Sample) -> dict[str, dict[str, int]]:
-    """Return the smallest, median and largest size of each input where it was there."""
-    seen: dict[str, list[int]] = {name: [] for name in sample.schema.inputs}
-    for job in sample.jobs:
-        for name, size_bytes in sample.schema.sizes_bytes(job).items():
-            seen[name].append(size_bytes)
-    return {
-        name: {"smallest": min(sizes), "median": int(np.median(sizes)), "largest": max(sizes)}
-        for name, sizes in seen.items()
-    }
-
-
-def _facts(found: ToolRecords, best: Outcome, sample: Sample) -> dict[str, Any]:
-    regressor = best.candidate.regressor
-    return {
-        "file": found.file,
-        "label": found.label,
-        "model": {"name": best.candidate.name, "class": regressor.__name__, "parameters": best.parameters},
-        "rows": {"used": len(sample.jobs), "dropped": dict(found.dropped)},
-        "sizes_bytes": _ranges(sample),
-        "scores": {
-            "cross_validated_error": best.cross_validated_error,
-            "train": vars(best.train),
-            "test": vars(best.test),
-        },
-        "versions": {
-            "galaxy_memory_rules": __version__,
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "scikit_learn": sklearn.__version__,
-        },
-    }
