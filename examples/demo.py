@@ -77,8 +77,8 @@ def ask_by_post(url: str) -> None:
 def decide(url: str) -> None:
     """Call the rule as Galaxy does."""
     settings = yaml.safe_load((ROOT / "config" / "memory_rules.yml").read_text())
-    # the example's jobs are small: without this both of them would be asked the floor that Galaxy's metadata needs
-    settings.update(service_url=url, floor="64 MiB")
+    # the example's jobs are smaller than the floor that Galaxy's metadata needs, and this machine may be a busy one
+    settings.update(service_url=url, floor="64 MiB", deadline_seconds=5)
     slurm = galaxy.Destination("slurm", "slurm", {"native_specification": "--ntasks=1 --cpus-per-task=4 --mem=8192M"})
     app = galaxy.app_with(slurm)
     logging.basicConfig(level=logging.WARNING, format="log: %(message)s")

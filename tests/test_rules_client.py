@@ -20,9 +20,11 @@ from galaxy_memory_rules.errors import PredictionUnavailable, UnknownTool
 from galaxy_memory_rules.messages import InputDataset, JobDescription, MemoryRecommendation
 
 DEADLINE_SECONDS = 0.25
+# For those who do answer, on a machine that may be busy.
+UNHURRIED_SECONDS = 5.0
 # The machines that run the tests are slow and shared; what is tested is that nothing holds the caller for as long
 # as the other side likes (fault_server.HANG_SECONDS).
-PATIENCE_SECONDS = 2.0
+PATIENCE_SECONDS = 20.0
 
 JOB = JobDescription("bowtie2", inputs=(InputDataset("input_1", 1493950957, "fastqsanger"),), dbkey="?")
 RECOMMENDATION = MemoryRecommendation(
@@ -31,8 +33,8 @@ RECOMMENDATION = MemoryRecommendation(
 GOOD = json.dumps(RECOMMENDATION.to_dict()).encode()
 
 
-def ask(url: str) -> MemoryRecommendation:
-    client = PredictionClient(url, DEADLINE_SECONDS)
+def ask(url: str, deadline_seconds: float = UNHURRIED_SECONDS) -> MemoryRecommendation:
+    client = PredictionClient(url, deadline_seconds)
     try:
         return client.predict(JOB)
     finally:
@@ -49,7 +51,7 @@ def test_a_good_answer_is_read_and_the_job_is_sent_as_it_is() -> None:
 
 def test_connections_are_kept() -> None:
     with fault_server.serving(fault_server.reply(GOOD)) as server:
-        client = PredictionClient(server.url, DEADLINE_SECONDS)
+        client = PredictionClient(server.url, UNHURRIED_SECONDS)
         for _ in range(3):
             client.predict(JOB)
         assert server.connections == 1
@@ -127,7 +129,7 @@ def test_a_service_that(fault: fault_server.Answer) -> None:
     with fault_server.serving(fault) as server:
         begin = time.monotonic()
         with pytest.raises(PredictionUnavailable):
-            ask(server.url)
+            ask(server.url, DEADLINE_SECONDS)
         assert time.monotonic() - begin < PATIENCE_SECONDS
         assert server.connections <= 1, "one job is one request, and no redirect is followed"
 
@@ -149,7 +151,7 @@ def test_a_server_that_does_not_accept_is_no_answer() -> None:
             waiting.connect_ex(listener.getsockname())
         begin = time.monotonic()
         with pytest.raises(PredictionUnavailable):
-            ask(f"http://127.0.0.1:{listener.getsockname()[1]}")
+            ask(f"http://127.0.0.1:{listener.getsockname()[1]}", DEADLINE_SECONDS)
         assert time.monotonic() - begin < PATIENCE_SECONDS
 
 
@@ -168,7 +170,7 @@ def test_a_name_service_that_hangs_does_not_hold_the_caller(monkeypatch: pytest.
     monkeypatch.setattr(socket, "getaddrinfo", hang)
     begin = time.monotonic()
     with pytest.raises(PredictionUnavailable, match="not resolved in time"):
-        ask("http://slow-name.example:8765")
+        ask("http://slow-name.example:8765", DEADLINE_SECONDS)
     assert time.monotonic() - begin < PATIENCE_SECONDS
     answered.set()
 
@@ -217,7 +219,7 @@ def test_the_environments_proxy_is_not_used(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_plain_http_behind_an_https_address_is_no_answer() -> None:
     with fault_server.serving(fault_server.reply(GOOD)) as server, pytest.raises(PredictionUnavailable):
-        ask(server.url.replace("http:", "https:"))
+        ask(server.url.replace("http:", "https:"), DEADLINE_SECONDS)
 
 
 @pytest.fixture
@@ -230,7 +232,7 @@ def silent_tls() -> Iterator[str]:
 def test_a_tls_handshake_that_hangs_does_not_hold_the_caller(silent_tls: str) -> None:
     begin = time.monotonic()
     with pytest.raises(PredictionUnavailable):
-        ask(silent_tls)
+        ask(silent_tls, DEADLINE_SECONDS)
     assert time.monotonic() - begin < PATIENCE_SECONDS
 
 
@@ -264,10 +266,10 @@ def test_only_a_trusted_certificate_of_the_right_name_is_an_answer(
         try:
             if trusted and name == "127.0.0.1":
                 # a handshake on a slow machine takes its time
-                assert PredictionClient(url, 5.0).predict(JOB) == RECOMMENDATION
+                assert PredictionClient(url, UNHURRIED_SECONDS).predict(JOB) == RECOMMENDATION
             else:
                 with pytest.raises(PredictionUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
-                    PredictionClient(url, 5.0).predict(JOB)
+                    PredictionClient(url, UNHURRIED_SECONDS).predict(JOB)
         finally:
             server.join()
 
@@ -276,5 +278,5 @@ def test_no_thread_and_no_socket_is_left_behind() -> None:
     before = set(threading.enumerate())
     # pytest turns a socket that is collected unclosed into an error
     with fault_server.serving(FAULTS["drips the body"]) as server, pytest.raises(PredictionUnavailable):
-        ask(server.url)
+        ask(server.url, DEADLINE_SECONDS)
     assert set(threading.enumerate()) == before

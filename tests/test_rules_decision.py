@@ -7,7 +7,7 @@ import pytest
 from galaxy_stand_ins import Job, State, Tool, bowtie2_job
 from hypothesis import given
 from hypothesis import strategies as st
-from test_rules_client import GOOD
+from test_rules_client import GOOD, UNHURRIED_SECONDS
 
 from galaxy_memory_rules.client import PredictionClient
 from galaxy_memory_rules.config import DestinationTemplate, RulesConfig
@@ -19,7 +19,8 @@ GIB = 1024**3
 
 
 def config_for(url: str, **settings: int) -> RulesConfig:
-    return RulesConfig(url, "slurm", {"slurm": DestinationTemplate({"m": "{memory_mib}"}, {})}, **settings)
+    templates = {"slurm": DestinationTemplate({"m": "{memory_mib}"}, {})}
+    return RulesConfig(url, "slurm", templates, deadline_seconds=UNHURRIED_SECONDS, **settings)
 
 
 amounts = st.integers(1, 2**53)

@@ -8,7 +8,7 @@ from typing import Any
 import fault_server
 import pytest
 from galaxy_stand_ins import App, Destination, Job, JobConfiguration, Tool, app_with, bowtie2_job
-from test_rules_client import FAULTS, GOOD
+from test_rules_client import DEADLINE_SECONDS, FAULTS, GOOD, UNHURRIED_SECONDS
 
 from galaxy_memory_rules import map_job_to_destination
 from galaxy_memory_rules.config import load_config
@@ -16,6 +16,7 @@ from galaxy_memory_rules.decision import client_for
 
 SETTINGS = """
 service_url: {url}
+deadline_seconds: {deadline_seconds}
 destination: slurm
 destinations:
   slurm:
@@ -32,9 +33,9 @@ def settings(tmp_path: Path) -> Any:
     """Write settings for a service; its connections are closed when the test is over."""
     written = []
 
-    def write(url: str) -> str:
+    def write(url: str, deadline_seconds: float = UNHURRIED_SECONDS) -> str:
         path = tmp_path / "memory_rules.yml"
-        path.write_text(SETTINGS.format(url=url))
+        path.write_text(SETTINGS.format(url=url, deadline_seconds=deadline_seconds))
         written.append(load_config(path))
         return str(path)
 
@@ -74,7 +75,7 @@ def test_the_destination_is_unchanged_when_the_service(
     fault: fault_server.Answer, settings: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     with fault_server.serving(fault) as server:
-        found = map_job_to_destination(app_with(SLURM), bowtie2_job(1), Tool(), settings(server.url))
+        found = map_job_to_destination(app_with(SLURM), bowtie2_job(1), Tool(), settings(server.url, DEADLINE_SECONDS))
     assert found == SLURM
     said = [record.getMessage() for record in caplog.records if record.name.startswith("galaxy_memory_rules")]
     assert len(said) == 1

@@ -245,6 +245,15 @@ def test_stopped_in_the_middle_it_leaves_the_old_bundle(number: signal.Signals, 
     assert main(ARGUMENTS) == 0
 
 
+def test_what_scikit_learn_warns_of_at_every_fit_is_said_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hasty = {"module_name": "sklearn.neural_network", "class_name": "MLPRegressor", "parameters": {"max_iter": [2]}}
+    (folder / "models.json").write_text(json.dumps({"Hasty": hasty}))
+    assert main(ARGUMENTS) == 0
+    [said] = capsys.readouterr().err.splitlines()
+    assert said.startswith("good: warning: ")
+    assert "converged" in said
+
+
 def test_a_spreadsheet_finds_no_formula_in_the_report(folder: Path) -> None:
     (folder / "input_files.csv").write_text(f"input_file,label,tool_id\ngood.csv,{recorded.LABEL},=HYPERLINK(1)\n")
     assert main(ARGUMENTS) == 0

@@ -1,7 +1,9 @@
 """One training from files to published bundles; a tool that fails is named and skipped, the others are done."""
 
 import sys
+import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -82,7 +84,10 @@ def _train(found: ToolRecords, candidates: list[Candidate], plan: Plan, failed: 
     fits = sum(prod(len(values) for values in candidate.grid.values()) for candidate in candidates) * FOLDS
     print(f"{found.tool}: {len(found.records):,} recorded jobs from {found.file}, {fits} fits", flush=True)
     try:
-        with tqdm(total=fits, desc=found.tool, unit="fit", leave=False, disable=None) as bar:
+        with (
+            _warnings_once(found.tool),
+            tqdm(total=fits, desc=found.tool, unit="fit", leave=False, disable=None) as bar,
+        ):
             trained, outcomes = train_tool(found, candidates, plan.failure_cap, plan.workers, bar.update)
     except RecordsError as error:
         _fail(failed, found.tool, error)
@@ -93,6 +98,16 @@ def _train(found: ToolRecords, candidates: list[Candidate], plan: Plan, failed: 
     best = choose(outcomes)
     print(f"{found.tool}: {best.candidate.name} -> {publishing.folder_name(found.tool)}/{build}", flush=True)
     return [report.ReportLine(trained, outcome, outcome is best) for outcome in outcomes]
+
+
+@contextmanager
+def _warnings_once(tool: str) -> Iterator[None]:
+    """Say once what scikit-learn says at each of a hundred fits, such as that a model did not converge."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for said in dict.fromkeys(str(warning.message).splitlines()[0] for warning in caught):
+        print(f"{tool}: warning: {said}", file=sys.stderr, flush=True)
 
 
 def _fail(failed: list[str], what: str, error: RecordsError) -> None:
