@@ -8,7 +8,7 @@ from typing import Any, Optional
 from .client import PredictionClient
 from .config import RulesConfig
 from .describe import describe
-from .errors import MemoryRulesError
+from .errors import MemoryRulesError, UnknownTool
 from .memory import format_bytes, round_up, to_mib
 from .messages import JobDescription, MemoryRecommendation
 
@@ -38,6 +38,8 @@ class Decision:
         The bundle that answered.
     reasons : tuple of str
         The steps to the request, or why there is none.
+    known_tool : bool
+        False where the service answered that it has no bundle for the tool: no fault, and the usual case at first.
     """
 
     request_bytes: Optional[int]
@@ -45,6 +47,7 @@ class Decision:
     source: str = ""
     bundle: str = ""
     reasons: tuple[str, ...] = ()
+    known_tool: bool = True
 
 
 def decide(job: Any, tool: Any, config: RulesConfig) -> Decision:
@@ -64,7 +67,7 @@ def decide(job: Any, tool: Any, config: RulesConfig) -> Decision:
         recommendation = client_for(config).predict(described)
         return _decide(described, recommendation, config)
     except MemoryRulesError as error:
-        return Decision(None, reasons=(str(error),))
+        return Decision(None, reasons=(str(error),), known_tool=not isinstance(error, UnknownTool))
     except (KeyboardInterrupt, SystemExit):
         raise
     # Galaxy calls a rule that raises up to four times and then fails the user's job

@@ -102,7 +102,8 @@ def _write(destination: Any, config: RulesConfig, decision: Decision, request_by
 def _say(job: Any, decision: Decision) -> None:
     story = _line("; ".join(decision.reasons))
     if decision.request_bytes is None:
-        log.warning("memory rule: job %s: destination unchanged: %s", _id(job), story)
+        level = logging.WARNING if decision.known_tool else logging.INFO
+        log.log(level, "memory rule: job %s: destination unchanged: %s", _id(job), story)
     else:
         log.info("memory rule: job %s: %s: %s", _id(job), format_bytes(decision.request_bytes), story)
 

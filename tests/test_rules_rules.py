@@ -82,6 +82,16 @@ def test_the_destination_is_unchanged_when_the_service(
     assert said[0].startswith("memory rule: job 7: destination unchanged: ")
 
 
+def test_a_tool_without_a_bundle_is_no_reason_for_a_warning(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    body = b'{"error": "unknown_tool", "message": "no bundle for the tool cat1"}'
+    with fault_server.serving(fault_server.reply(body, "404 Not Found")) as server:
+        assert map_job_to_destination(app_with(SLURM), bowtie2_job(1), Tool(), settings(server.url)) == SLURM
+    said = [record for record in caplog.records if "memory rule" in record.getMessage()]
+    assert [record.levelno for record in said] == [logging.INFO]
+    assert "no bundle for the tool cat1" in said[0].getMessage()
+
+
 @pytest.mark.parametrize("path", [None, "/nowhere/memory_rules.yml", 7, "a\x00b"])
 def test_without_settings_a_job_goes_where_job_conf_says(path: Any, caplog: pytest.LogCaptureFixture) -> None:
     local = Destination("local", "local")
