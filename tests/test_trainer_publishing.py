@@ -114,7 +114,7 @@ def test_killed_at_any_moment_it_leaves_a_whole_build(delay_seconds: float, tmp_
         time.sleep(delay_seconds)
         writer.send_signal(signal.SIGKILL)
     build = publishing.current_build(home)
-    # publish() removes a build of the same name before it writes it: the one that is current may be under way again
+    # the writer publishes the same two builds again and again: between two renames the current one may not be there
     for name in ("a.npy", "b.npy") if build.exists() else ():
         assert (build / name).read_bytes() == build.name.encode() * 20_000
 

@@ -86,17 +86,26 @@ def folder_name(tool: str) -> str:
 def publish(files: Mapping[str, bytes], home: Path, build: str) -> None:
     """Write a build's files into a folder of their own and give it its name when all of them are on disk."""
     home.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(home / build, ignore_errors=True)
     unfinished = Path(mkdtemp(prefix=_UNFINISHED, dir=home))
     try:
         for name, data in files.items():
             _write_synced(unfinished / name, data)
         unfinished.chmod(0o755)
         _sync_folder(unfinished)
+        _put_aside(home, build)
         unfinished.rename(home / build)
         _sync_folder(home)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _put_aside(home: Path, build: str) -> None:
+    """Take a damaged build of the same name away in one step: a half removed one must never bear its name."""
+    aside = home / (_UNFINISHED + build)
+    shutil.rmtree(aside, ignore_errors=True)
+    if (home / build).exists():
+        (home / build).rename(aside)
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def make_current(home: Path, build: str) -> None:
