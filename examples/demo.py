@@ -4,7 +4,6 @@ import json
 import logging
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import galaxy_stand_ins as galaxy  # noqa: E402
+from serving import free_port  # noqa: E402
 
 from galaxy_memory_rules import map_job_to_destination  # noqa: E402
 
@@ -101,16 +101,16 @@ def served(port: int) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     with TemporaryFile() as log:
         process = subprocess.Popen(command("service", "--models", "models", "--port", str(port)), cwd=ROOT, stderr=log)
-        if not is_ready(process, url):
-            log.seek(0)
-            raise SystemExit(f"demo: the service did not become ready; it said:\n{log.read().decode()[-2000:]}")
-    try:
-        print(f"{url}/health/ready -> {requests.get(f'{url}/health/ready', timeout=10).text}")
-        print(f"{url}/docs shows every address in a browser")
-        yield url
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait()
+        try:
+            if not is_ready(process, url):
+                log.seek(0)
+                raise SystemExit(f"demo: the service did not become ready; it said:\n{log.read().decode()[-2000:]}")
+            print(f"{url}/health/ready -> {requests.get(f'{url}/health/ready', timeout=10).text}")
+            print(f"{url}/docs shows every address in a browser")
+            yield url
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait()
 
 
 def is_ready(process: "subprocess.Popen[bytes]", url: str) -> bool:
@@ -120,16 +120,9 @@ def is_ready(process: "subprocess.Popen[bytes]", url: str) -> bool:
         try:
             if requests.get(f"{url}/health/ready", timeout=1).ok:
                 return True
-        except requests.ConnectionError:
+        except requests.RequestException:
             time.sleep(0.1)
     return False
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def command(module: str, *arguments: str) -> list[str]:
