@@ -1,7 +1,7 @@
 """Writes a memory request into a destination, by the destination's own template."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Optional
 
 from .config import DestinationTemplate
 from .errors import DestinationError
@@ -9,6 +9,7 @@ from .memory import GIB, ceil_div, to_mib
 
 PREFIX = "gmem_"
 REQUEST_BYTES = PREFIX + "request_bytes"
+_LONGEST_NOTE = 200
 
 
 def write(destination: Any, template: DestinationTemplate, request_bytes: int, notes: Mapping[str, str]) -> Any:
@@ -44,7 +45,8 @@ def write(destination: Any, template: DestinationTemplate, request_bytes: int, n
     }
     params = {name: text.format_map(numbers) for name, text in template.params.items()}
     variables = {name: text.format_map(numbers) for name, text in template.env.items()}
-    noted = {PREFIX + name: _one_line(text) for name, text in notes.items()}
+    # HTCondor writes every param as a line of its submit file, where ``$(`` begins a macro
+    noted = {PREFIX + name: one_line(text.replace("$", ""), _LONGEST_NOTE) for name, text in notes.items()}
     try:
         env = [entry for entry in destination.env or [] if entry.get("name") not in variables]
         merged = {**destination.params, **params, REQUEST_BYTES: str(request_bytes), **noted}
@@ -55,7 +57,7 @@ def write(destination: Any, template: DestinationTemplate, request_bytes: int, n
     return destination
 
 
-def previous_request_bytes(params: Any) -> "int | None":
+def previous_request_bytes(params: Any) -> Optional[int]:
     """Return what an earlier attempt of the job requested, from the params that Galaxy kept of it."""
     try:
         found = int(params[REQUEST_BYTES])
@@ -68,6 +70,6 @@ def _exported(name: str, value: str) -> dict[str, Any]:
     return {"name": name, "value": value, "raw": False, "file": None, "execute": None}
 
 
-def _one_line(text: str) -> str:
-    """HTCondor writes every param as a line of its submit file, where ``$(`` begins a macro."""
-    return "".join(character if character.isprintable() else " " for character in text).replace("$", "")[:200]
+def one_line(text: str, longest: int) -> str:
+    """Keep what others say, a YAML parser or the service, to one line of at most so many characters."""
+    return "".join(character if character.isprintable() else " " for character in text)[:longest]

@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 
 # Galaxy's name for the runner of an environment that is a rule.
 _RULE = "dynamic"
+_LONGEST_LOG = 1000
 
 _files: dict[str, ConfigFile] = {}
 _files_lock = threading.Lock()
@@ -60,7 +61,11 @@ def map_job_to_destination(
     except BaseException as error:
         if destination is None:
             destination = _fall_back(app, default_destination)
-        log.error("memory rule: job %s: destination unchanged: %s", _id(job), _line(f"{type(error).__name__}: {error}"))
+        log.error(
+            "memory rule: job %s: destination unchanged: %s",
+            _id(job),
+            destinations.one_line(f"{type(error).__name__}: {error}", _LONGEST_LOG),
+        )
     return destination
 
 
@@ -100,7 +105,7 @@ def _write(destination: Any, config: RulesConfig, decision: Decision, request_by
 
 
 def _say(job: Any, decision: Decision) -> None:
-    story = _line("; ".join(decision.reasons))
+    story = destinations.one_line("; ".join(decision.reasons), _LONGEST_LOG)
     if decision.request_bytes is None:
         level = logging.WARNING if decision.known_tool else logging.INFO
         log.log(level, "memory rule: job %s: destination unchanged: %s", _id(job), story)
@@ -113,8 +118,3 @@ def _id(job: Any) -> Any:
     with contextlib.suppress(Exception):
         return job.id
     return "?"
-
-
-def _line(text: str) -> str:
-    """Keep what others say, a YAML parser or the service, to one log line."""
-    return "".join(character if character.isprintable() else " " for character in text)[:1000]

@@ -8,9 +8,9 @@ from urllib.parse import quote
 from galaxy_memory_rules.errors import InvalidMessage
 from galaxy_memory_rules.messages import MAX_SIZE_BYTES, MAX_SLOTS, JobDescription, MemoryRecommendation, parse_job
 from trainer.bundle import Bundle
-from trainer.features import TOTALS_INPUT
+from trainer.features import ABSENT, DBKEY, EXTENSION, PARAMETER, TOTALS_INPUT
 
-_EXTENSION = "_extension"
+_TWIN = "_extension"
 _COUNT = "num_files"
 # How the seed's files say that there is nothing.
 _ABSENT = ("", "nan")
@@ -47,7 +47,7 @@ def parse_query(found: Bundle, query: Iterable[tuple[str, str]]) -> JobDescripti
             "tool_id": found.tool,
             "inputs": list(_inputs(found, told, integers)),
             "parameters": {name: told[name] for name in found.schema.parameters if name in told},
-            "dbkey": told.get("dbkey"),
+            "dbkey": told.get(DBKEY),
             "slots": integers.get("slots") or None,
         }
     )
@@ -74,13 +74,13 @@ def parameters(found: Bundle) -> list[dict[str, Any]]:
         seen = found.facts["sizes_bytes"][name]
         text = f"bytes of {name}, 0 where absent; seen {seen['smallest']:,} to {seen['largest']:,}"
         described.append({**_integer_parameter(name, text), "example": seen["median"]})
-        described.append(_choice_parameter(name + _EXTENSION, schema.categories.get("extension:" + name, ())))
+        described.append(_choice_parameter(name + _TWIN, schema.categories.get(EXTENSION + name, ())))
     if not schema.inputs:
         described.append(_integer_parameter(TOTALS_INPUT, "bytes of all input datasets together"))
         described.append(_integer_parameter(_COUNT, "number of input datasets"))
-    if "dbkey" in schema.categories:
-        described.append(_choice_parameter("dbkey", schema.categories["dbkey"]))
-    described += [_choice_parameter(name, schema.categories["parameter:" + name]) for name in schema.parameters]
+    if DBKEY in schema.categories:
+        described.append(_choice_parameter(DBKEY, schema.categories[DBKEY]))
+    described += [_choice_parameter(name, schema.categories[PARAMETER + name]) for name in schema.parameters]
     return [*described, _integer_parameter("slots", "cores of the job", MAX_SLOTS)]
 
 
@@ -110,7 +110,7 @@ def openapi_paths(bundles: Mapping[str, Bundle]) -> dict[str, Any]:
 
 def _inputs(found: Bundle, told: Mapping[str, str], integers: Mapping[str, int]) -> Iterable[dict[str, Any]]:
     for name in found.schema.inputs:
-        extension = told.get(name + _EXTENSION)
+        extension = told.get(name + _TWIN)
         if integers.get(name) or extension:
             yield {"name": name, "size_bytes": integers.get(name, 0), "extension": extension}
     if not found.schema.inputs and (integers.get(TOTALS_INPUT) or integers.get(_COUNT)):
@@ -131,6 +131,6 @@ def _integer_parameter(name: str, description: str, maximum: int = MAX_SIZE_BYTE
 
 
 def _choice_parameter(name: str, seen: Iterable[str]) -> dict[str, Any]:
-    values = [value for value in seen if value != "(absent)"]
+    values = [value for value in seen if value != ABSENT]
     description = f"seen: {', '.join(values[:20])}{', ...' if len(values) > 20 else ''}"
     return {"name": name, "in": "query", "required": False, "description": description, "schema": {"type": "string"}}

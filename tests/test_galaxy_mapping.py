@@ -4,10 +4,8 @@ import importlib.util
 import json
 import os
 import re
-import signal
 import socket
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -15,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import serving
 import yaml
 from real_galaxy import JOB_CONF, ROOT, Galaxy
 
@@ -47,30 +46,11 @@ def service_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     )
     forest = {"module_name": "sklearn.ensemble", "class_name": "ExtraTreesRegressor"}
     (folder / "models.json").write_text(json.dumps({"ExtraTrees": {**forest, "parameters": {"n_estimators": [50]}}}))
-    models = str(folder / "models")
+    models = folder / "models"
     files = ["-i", f"{folder}/input_files.csv", "-m", f"{folder}/models.json", "-o", f"{folder}/output.csv"]
     subprocess.run([python, "-m", "trainer", "train", *files, "-d", models, "--jobs", "1"], cwd=ROOT, check=True)
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    process = subprocess.Popen([python, "-m", "service", "--models", models, "--port", str(port)], cwd=ROOT)
-    try:
-        wait_until_ready(process, f"http://127.0.0.1:{port}")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait()
-
-
-def wait_until_ready(process: "subprocess.Popen[bytes]", url: str) -> None:
-    ends = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < ends:
-        assert process.poll() is None, "the service has ended"
-        try:
-            with urllib.request.urlopen(f"{url}/health/ready", timeout=1):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
-    pytest.fail("the service did not become ready")
+    with serving.served(models, python=python) as url:
+        yield url
 
 
 @pytest.fixture

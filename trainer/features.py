@@ -3,7 +3,7 @@
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Union
 
 import numpy as np
@@ -90,11 +90,9 @@ class FeatureSchema:
         features = [names.features(job) for job in jobs]
         counts = _count_categories(features)
         seen = {name: tuple(value for value, _ in counted.most_common()) for name, counted in counts.items()}
-        wide = cls(
-            names.inputs, names.parameters, seen, (*names._number_columns(), *_category_columns(counts)), usual_slots
-        )
+        wide = replace(names, categories=seen, columns=(*names._number_columns(), *_category_columns(counts)))
         varies = np.ptp(wide.encode(features), axis=0) > 0
-        return cls(names.inputs, names.parameters, seen, tuple(np.array(wide.columns)[varies].tolist()), usual_slots)
+        return replace(wide, columns=tuple(np.array(wide.columns)[varies].tolist()))
 
     def features(self, job: JobDescription) -> Features:
         """Return the features of a job by name: numbers, and categories as text."""

@@ -10,6 +10,7 @@ from typing import Optional
 
 from galaxy_memory_rules.errors import InvalidMessage, RecordsError
 from galaxy_memory_rules.messages import parse_job
+from galaxy_memory_rules.names import tool_names
 
 from .features import TOTALS_INPUT
 from .records import JobRecord, ToolRecords
@@ -96,9 +97,8 @@ def _cells_by_name(header: Row, cells: Row) -> dict[str, str]:
 
 
 def _tool_of(row: dict[str, str]) -> str:
-    """A tool's bundle is named by its id, with the version where the id does not end with it."""
-    tool_id, version = row["tool_id"], row["tool_version"]
-    return tool_id if not version or tool_id.endswith("/" + version) else f"{tool_id}/{version}"
+    """A tool's bundle has the most exact of the names that a live job may call the tool by."""
+    return tool_names(row["tool_id"], row["tool_version"])[0]
 
 
 def _add(found: ToolRecords, row: dict[str, str], described: dict[str, object]) -> None:

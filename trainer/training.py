@@ -227,7 +227,7 @@ def _search(candidate: Candidate, train: Sample, test: Sample, failure_cap: floa
 
     begin = time.perf_counter()
     search = GridSearchCV(
-        candidate.pipeline(), candidate.pipeline_grid(), cv=train.folds, scoring=scored, error_score="raise", refit=True
+        candidate.pipeline(), candidate.pipeline_grid(), cv=train.folds, scoring=scored, error_score="raise"
     )
     try:
         search.fit(train.matrix, train.log_peaks, groups=train.groups)
