@@ -2,15 +2,17 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Optional
+from typing import Literal, Optional
 
 from galaxy_memory_rules.errors import RecordsError
 from galaxy_memory_rules.messages import JobDescription
 
+Outcome = Literal["ok", "failed", "out_of_memory"]
+
 
 @dataclass(frozen=True)
 class JobRecord:
-    """A job after it ran: what was known before dispatch, and the peak that was measured.
+    """A job after it ran: what was known before dispatch, and what was measured.
 
     Parameters
     ----------
@@ -18,10 +20,21 @@ class JobRecord:
         The job as the rule would have described it.
     peak_bytes : int
         Measured maximum of the job's memory, above 0.
+    outcome : Outcome
+        Whether the job ended well; a job that the kernel killed for its memory needed more than its peak.
+    limit_bytes, requested_bytes : int, optional
+        The memory the job was confined to, and what had been requested for it.
+    run_seconds, created_seconds : float, optional
+        How long it ran, and when it was created, in seconds since 1970.
     """
 
     job: JobDescription
     peak_bytes: int
+    outcome: Outcome = "ok"
+    limit_bytes: Optional[int] = None
+    requested_bytes: Optional[int] = None
+    run_seconds: Optional[float] = None
+    created_seconds: Optional[float] = None
 
 
 @dataclass
