@@ -1,4 +1,4 @@
-"""The recorded jobs of one tool as columns: what every sizing policy, ours and the peers', learns from and is tried on."""
+"""The recorded jobs of one tool as columns: what our sizing policy and the peers learn from and are tried on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
