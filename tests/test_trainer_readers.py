@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from galaxy_memory_rules.errors import RecordsError
-from galaxy_memory_rules.messages import InputDataset
+from galaxy_memory_rules.messages import InputDataset, JobDescription
 from trainer.features import TOTALS_INPUT
 from trainer.readers import read
+from trainer.records import JobRecord
 
 LABEL = "memory.max_usage_in_bytes"
 SEED = f"""{LABEL},own_file,input_1,input_2,own_file_extension,input_1_extension,input_2_extension,dbkey,mode,rg
@@ -55,6 +56,7 @@ def test_the_older_dialect_has_file_types_and_prefixed_parameters(tmp_path: Path
 
 def test_what_is_only_known_afterwards_is_no_feature(tmp_path: Path) -> None:
     after = ["runtime_seconds", "memory.failcnt", "cpuacct.usage", "job_id", "state", "handler", "destination_id"]
+    after += ["galaxy_runtime", "tpv_mem", "requested_memory_mb", "native_specification", "limits_memory"]
     after += ["create_time", "exit_code", "user_email", "hostname", "wall_seconds", "peak_rss_bytes", "memtotal"]
     text = f"{LABEL},mode,{','.join(after)}\n9,fast,{','.join('1' for _ in after)}\n"
     [found] = read(file_with(text, tmp_path), LABEL)
@@ -68,6 +70,8 @@ def test_a_file_without_a_header_has_the_columns_of_job_metrics(tmp_path: Path) 
     job = bowtie2.records[0].job
     assert job.inputs == (InputDataset(TOTALS_INPUT, 9168255, None, 2),)
     assert (job.slots, bowtie2.records[0].peak_bytes) == (8, 12447825920)
+    # 2020-04-30 is day 18382 of the epoch: 50 years of 365 days, 12 leap days, and 31 + 29 + 31 + 29 days
+    assert circos.records[0].created_seconds == 18382 * 86400
 
 
 def test_job_metrics_with_a_header_are_the_same(tmp_path: Path) -> None:
@@ -79,6 +83,21 @@ def test_job_metrics_with_a_header_are_the_same(tmp_path: Path) -> None:
     [found] = read(file_with(text, tmp_path, "metrics.tsv"), "memory_bytes")
     assert found.dropped == {"no peak recorded": 1}
     assert [record.peak_bytes for record in found.records] == [1024]
+    assert (found.records[0].run_seconds, found.records[0].outcome) == (21, "ok")
+
+
+def test_what_was_measured_of_a_job_stands_beside_it(tmp_path: Path) -> None:
+    text = (
+        f"{LABEL},mode,state,exit_code,create_time,runtime_seconds,memory.limit_in_bytes,galaxy_memory_mb\n"
+        "9,fast,error,137,1970-01-01 00:01:00,7.0000000,2048.0000000,1.0000000\n"
+        "9,fast,ok,0,unknown,,9223372036854771712,none\n"
+    )
+    [found] = read(file_with(text, tmp_path), LABEL)
+    killed, ended = found.records
+    assert (killed.outcome, killed.limit_bytes, killed.requested_bytes) == ("out_of_memory", 2048, 1024**2)
+    assert (killed.run_seconds, killed.created_seconds) == (7, 60)
+    # what is missing or cannot be read loses nothing else
+    assert ended == JobRecord(JobDescription("bowtie2", parameters={"mode": "fast"}), 9)
 
 
 @pytest.mark.parametrize(
@@ -113,6 +132,7 @@ def test_a_file_without_a_usable_header_is_refused(text: str, complaint: str, tm
         ("many,5,fastq", f"{LABEL}: 'many' is no number"),
         ("-5,5,fastq", f"{LABEL}: '-5' is no number"),
         ("inf,5,fastq", f"{LABEL}: 'inf' is no number"),
+        (f"{'9' * 400},5,fastq", f"{LABEL}: more than 9,007,199,254,740,991 bytes"),
         ("1e999999999,5,fastq", f"{LABEL}: '1e999999999' is no number"),
         ("9,1_000,fastq", "input_1: '1_000' is no number"),
         ('9,"1,000",fastq', "input_1: '1,000' is no number"),

@@ -1,18 +1,19 @@
 """One reader for each export dialect, and how a dialect is recognised."""
 
 import math
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Optional
+from typing import NamedTuple, Optional
 
 from galaxy_memory_rules.errors import InvalidMessage, RecordsError
-from galaxy_memory_rules.messages import parse_job
+from galaxy_memory_rules.messages import MAX_SIZE_BYTES, parse_job
 from galaxy_memory_rules.names import tool_names
 
+from . import nextflow
 from .features import TOTALS_INPUT
+from .measured import NUMBER, Cells, Measured, is_measured, measured
 from .records import JobRecord, ToolRecords
 from .tables import Row, rows
 
@@ -20,19 +21,19 @@ from .tables import Row, rows
 _ABSENT = frozenset({"", "nan"})
 _NO_NUMBER = _ABSENT | {"none", "null", "na"}
 TOTALS_COLUMNS = ("tool_id", "total_filesize", "num_files", "slots", "memory_bytes", "create_time")
-# as databases and spreadsheets write a number that is not negative; an exponent of more digits would cost a fortune
-_NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,2})?")
 _TOTALS = {"total_filesize", "num_files"}
 _TOOL_COLUMNS = ("tool_id", "tool_version")
 _TWINS = ("_extension", "_filetype")
 _SLOTS = ("galaxy_slots", "slots")
 
-# What is measured while the job runs, or says where it ran: not known, or not chosen, when the rule is asked.
-_NOT_KNOWN_BEFORE = re.compile(
-    r"(memory|cpuacct|cpu|cpuset|blkio|pids|peak)[._].*|.*_(seconds|rss_bytes|cache_bytes)|runtime(_.*)?|(start|end)_epoch"
-    r"|job_id|job|id|state|info|exit_code|handler|.*create_time|.*update_time|destination_(id|params)|user(_.*)?|hostname"
-    r"|job_runner_.*|memtotal|processor_count|overlapping_jobs|galaxy_memory_mb|index_cold|genome_bp|read_(count|length)"
-)
+
+class _Dialect(NamedTuple):
+    """How the rows of one export are read."""
+
+    described: Callable[[Cells], dict[str, object]]
+    measured: Callable[[Cells], Measured]
+    size_bytes: Callable[[str, str], int]
+    left_out: Callable[[Cells], Optional[str]] = lambda row: None
 
 
 def read(
@@ -76,14 +77,16 @@ def read(
     else:
         body = table
     _check_header(path, header, label)
-    describe = _totals_reader(header) if set(header) >= _TOTALS else _columns_reader(header, label)
+    dialect = _dialect(header, label)
+    if nextflow.is_trace(header):
+        header, body = nextflow.with_tools(header, body)
     told = {"tool_id": tool_id or path.name.split(".")[0], "tool_version": tool_version or ""}
     by_tool: dict[str, ToolRecords] = {}
     for line, cells in body:
         row = {**told, **_cells_by_name(header, cells)}
         found = by_tool.setdefault(_tool_of(row), ToolRecords(_tool_of(row), written or str(path), label))
         try:
-            _add(found, row, describe(row))
+            _add(found, row, dialect)
         except InvalidMessage as error:
             found.fault = found.fault or RecordsError(f"{path}, line {line}: {error}; repair or remove this line")
     if not by_tool:
@@ -101,23 +104,34 @@ def _tool_of(row: dict[str, str]) -> str:
     return tool_names(row["tool_id"], row["tool_version"])[0]
 
 
-def _add(found: ToolRecords, row: dict[str, str], described: dict[str, object]) -> None:
-    peak_bytes = _whole(row[found.label], found.label)
-    if not peak_bytes:
-        found.dropped["no peak recorded"] += 1
+def _add(found: ToolRecords, row: dict[str, str], dialect: _Dialect) -> None:
+    peak_bytes = dialect.size_bytes(row[found.label], found.label)
+    if peak_bytes > MAX_SIZE_BYTES:
+        raise InvalidMessage(found.label, f"more than {MAX_SIZE_BYTES:,} bytes, which no machine has")
+    reason = dialect.left_out(row) if peak_bytes else "no peak recorded"
+    if reason:
+        found.dropped[reason] += 1
         return
     tool = {"tool_id": row["tool_id"], "tool_version": row["tool_version"] or None}
-    found.records.append(JobRecord(parse_job({**tool, **described}), peak_bytes))
+    job = parse_job({**tool, **dialect.described(row)})
+    found.records.append(JobRecord(job, peak_bytes, **dialect.measured(row)))
 
 
-def _columns_reader(header: Row, label: str) -> Callable[[dict[str, str]], dict[str, object]]:
+def _dialect(header: Row, label: str) -> _Dialect:
+    if nextflow.is_trace(header):
+        return _Dialect(nextflow.described, nextflow.measured, nextflow.size_bytes, nextflow.left_out)
+    described = _totals_reader if set(header) >= _TOTALS else _columns_reader
+    return _Dialect(described(header, label), measured, _whole)
+
+
+def _columns_reader(header: Row, label: str) -> Callable[[Cells], dict[str, object]]:
     """Read the seed's dialect: a column for each input's size, its extension and each tool parameter."""
     twins = {column[: -len(twin)]: column for twin in _TWINS for column in header if column.endswith(twin)}
     sizes = [column for column in header if column in twins]
     told = {label, *_TOOL_COLUMNS, "dbkey", *_SLOTS, *sizes, *(twins[column] for column in sizes)}
-    parameters = [column for column in header if column not in told and not _NOT_KNOWN_BEFORE.fullmatch(column)]
+    parameters = [column for column in header if column not in told and not is_measured(column)]
 
-    def describe(row: dict[str, str]) -> dict[str, object]:
+    def describe(row: Cells) -> dict[str, object]:
         return {
             "inputs": [
                 {"name": column, "size_bytes": _whole(row[column], column), "extension": _present(row[twins[column]])}
@@ -132,10 +146,10 @@ def _columns_reader(header: Row, label: str) -> Callable[[dict[str, str]], dict[
     return describe
 
 
-def _totals_reader(header: Row) -> Callable[[dict[str, str]], dict[str, object]]:
+def _totals_reader(header: Row, label: str) -> Callable[[Cells], dict[str, object]]:
     """Read the dialect of gxadmin's job-metrics: one size and one count for all inputs together."""
 
-    def describe(row: dict[str, str]) -> dict[str, object]:
+    def describe(row: Cells) -> dict[str, object]:
         count = _whole(row["num_files"], "num_files")
         size_bytes = _whole(row["total_filesize"], "total_filesize")
         total = {"name": TOTALS_INPUT, "size_bytes": size_bytes, "count": max(count, 1)}
@@ -144,7 +158,7 @@ def _totals_reader(header: Row) -> Callable[[dict[str, str]], dict[str, object]]
     return describe
 
 
-def _slots(row: dict[str, str]) -> Optional[int]:
+def _slots(row: Cells) -> Optional[int]:
     column = next((name for name in _SLOTS if name in row), None)
     return _whole(row[column], column) or None if column else None
 
@@ -157,7 +171,7 @@ def _whole(cell: str, column: str) -> int:
     """Read a number of bytes or pieces; the database writes them with seven decimals."""
     if cell.lower() in _NO_NUMBER:
         return 0
-    if not _NUMBER.fullmatch(cell):
+    if not NUMBER.fullmatch(cell):
         raise InvalidMessage(column, f"{cell[:40]!r} is no number of bytes or pieces")
     return math.ceil(Decimal(cell))
 
