@@ -9,6 +9,7 @@
     │   └── UnknownTool                 the service answers, but has no bundle for this tool
     ├── DestinationError                a request could not be written into a destination
     ├── RecordsError                    a file of recorded jobs cannot be used (names file, row, column)
+    │   └── TooFewJobs                  too few usable records for any model: the tool gets none
     └── BundleError                     a bundle cannot be written, read or trusted (names folder, file)
         └── BundleLocked                another trainer is publishing into the same folder
 """
@@ -53,6 +54,10 @@ class DestinationError(MemoryRulesError):
 
 class RecordsError(MemoryRulesError):
     """A file of recorded jobs cannot be used."""
+
+
+class TooFewJobs(RecordsError):
+    """A tool has too few usable records for any model: it gets none, and the rule keeps the destination's memory."""
 
 
 class BundleError(MemoryRulesError):

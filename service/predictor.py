@@ -9,9 +9,8 @@ from galaxy_memory_rules.messages import JobDescription, MemoryRecommendation
 from galaxy_memory_rules.names import tool_names
 from trainer import bundle, policy
 from trainer.bundle import Bundle
-from trainer.distribution import Distribution
+from trainer.distribution import Beliefs
 from trainer.features import Features
-from trainer.forest import Forest
 
 QUANTILES = (0.5, 0.9, 0.95, 0.99)
 
@@ -101,19 +100,21 @@ class Predictor:
     def _recommend(found: Bundle, jobs: Sequence[JobDescription]) -> list[MemoryRecommendation]:
         features = [found.schema.features(job) for job in jobs]
         completed = [found.neighbours.complete(found.schema, one) for one in features]
-        distributions = found.model.predict(found.schema.encode(features))
-        return [_answer(found, *one) for one in zip(jobs, features, completed, distributions, strict=True)]
+        beliefs = found.model.predict(found.schema.encode(features))
+        of_each = (beliefs.part(place) for place in range(len(jobs)))
+        return [_answer(found, *one) for one in zip(jobs, features, completed, of_each, strict=True)]
 
 
 def source(found: Bundle) -> str:
-    """Name the rung that answers with a bundle: ``forest``, or the class of another estimator."""
-    return "forest" if isinstance(found.model, Forest) else str(found.facts["model"]["class"])
+    """Name the rung that answers with a bundle: ``forest``, ``line``, ``pooled``, ``static`` or another's class."""
+    return str(found.facts["model"]["source"])
 
 
 def _answer(
-    found: Bundle, job: JobDescription, features: Features, completed: list[str], distribution: Distribution
+    found: Bundle, job: JobDescription, features: Features, completed: list[str], beliefs: Beliefs
 ) -> MemoryRecommendation:
-    request = policy.recommend(distribution, job, features, found.schema, found.sizing)
+    request = policy.recommend(beliefs, job, features, found.schema, found.sizing)
+    distribution = beliefs[0]
     return MemoryRecommendation(
         memory_bytes=request.memory_bytes,
         predicted_peak_bytes=distribution.point_bytes,

@@ -9,6 +9,7 @@ from .predictor import source
 
 def summary(found: Bundle) -> dict[str, Any]:
     """Return one line of ``GET /v1/tools``."""
+    held_out, scores = found.facts["held_out"] or {}, (found.facts["scores"] or {}).get("test", {})
     return {
         "tool": found.tool,
         "bundle": found.name,
@@ -16,10 +17,11 @@ def summary(found: Bundle) -> dict[str, Any]:
         "model": found.facts["model"]["name"],
         "rows": found.sizing.rows,
         "promised_failure_rate": found.sizing.failure_cap,
-        "achieved_failure_rate": found.facts["scores"]["test"]["under_allocated"],
-        "test_rel": found.facts["scores"]["test"]["rel"],
-        "test_r2": found.facts["scores"]["test"]["r2"],
-        "test_median_ape": found.facts["scores"]["test"]["median_ape"],
+        "achieved_failure_rate": held_out.get("failure_rate"),
+        "achieved_failure_interval": held_out.get("failure_interval"),
+        "test_rel": held_out.get("rel"),
+        "test_r2": scores.get("r2"),
+        "test_median_ape": scores.get("median_ape"),
     }
 
 
@@ -31,6 +33,9 @@ def details(found: Bundle) -> dict[str, Any]:
         "best_parameters": found.facts["model"]["parameters"],
         "scores": found.facts["scores"],
         "rows_dropped": found.facts["rows"]["dropped"],
+        "rows_flagged": found.facts["rows"]["flagged"],
+        "limit_bytes": found.facts["limit_bytes"],
+        "cap_curve": found.facts["cap_curve"],
         "sizes_bytes": found.facts["sizes_bytes"],
         "inputs": list(found.schema.inputs),
         "parameters": list(found.schema.parameters),

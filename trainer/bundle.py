@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Union
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,20 +15,21 @@ import numpy.typing as npt
 from galaxy_memory_rules.errors import BundleError
 
 from . import publishing
+from .familiarity import Familiar
 from .features import FeatureSchema
 from .forest import Forest
+from .lines import Line
+from .models import Model
 from .neighbours import Neighbours
 from .policy import SizingRule
 from .regressor import Regressor
 
-FORMAT = 1
+FORMAT = 2
 """Version of everything below a build's folder.
 
 To change it: raise the number, keep a bundle of the old format in ``tests/bundles`` with a test that it is refused
 by name (or read, if it still can be), and say in the CHANGELOG that tools must be trained again.
 """
-
-Model = Union[Forest, Regressor]
 
 MANIFEST = "manifest.json"
 ESTIMATOR = "estimator.skops"
@@ -47,15 +48,16 @@ class Bundle:
         The tool's id, or its name where no id is known.
     schema : FeatureSchema
         How a job becomes a row.
-    model : Forest or Regressor
+    model : Forest, Line or Regressor
         How a row becomes a distribution.
     neighbours : Neighbours
         What a job that does not tell all is compared with.
     sizing : SizingRule
         How a distribution becomes a request.
     facts : mapping
-        What a person or another program wants to know: ``file``, ``label``, ``model`` (name, class, parameters),
-        ``rows``, ``sizes_bytes`` (smallest, median and largest of each input), ``scores``, ``versions``.
+        What a person or another program wants to know: ``file``, ``label``, ``model`` (name, source, parameters),
+        ``rows`` (used, dropped and flagged, by reason), ``limit_bytes``, ``sizes_bytes`` (smallest, median and largest
+        of each input), ``scores``, ``held_out``, ``cap_curve``, ``versions``.
     build : str
         Hash of the manifest, empty before it is saved.
     """
@@ -139,13 +141,9 @@ def load_build(folder: Path) -> Bundle:
     try:
         schema = FeatureSchema.from_dict(manifest["schema"])
         arrays = _open_arrays(folder, files)
-        model: Model
-        if ESTIMATOR in files:
-            model = Regressor.from_bytes((folder / ESTIMATOR).read_bytes(), arrays)
-        else:
-            model = Forest.from_arrays(arrays, int(manifest["depth"]), len(schema.columns))
+        model = _open_model(manifest["model"], arrays, folder, len(schema.columns))
         neighbours = Neighbours.from_arrays(arrays, schema)
-        sizing = SizingRule.from_dict(manifest["sizing"])
+        sizing = SizingRule.from_dict(manifest["sizing"], Familiar.from_arrays(arrays))
         return Bundle(str(manifest["tool"]), schema, model, neighbours, sizing, manifest["facts"], folder.name)
     except BundleError as error:
         raise BundleError(f"{folder}: {error}") from error
@@ -153,8 +151,24 @@ def load_build(folder: Path) -> Bundle:
         raise BundleError(f"{folder / MANIFEST}: incomplete ({error!r}); train this tool again") from error
 
 
+def _open_model(told: Mapping[str, Any], arrays: dict[str, npt.NDArray[Any]], folder: Path, n_columns: int) -> Model:
+    # a model of no columns looks at one that is 0
+    n_columns = max(n_columns, 1)
+    if told["kind"] == "forest":
+        return Forest.from_arrays(arrays, int(told["depth"]), n_columns)
+    if told["kind"] == "line":
+        return Line.from_arrays(arrays, bool(told["is_log"]), n_columns)
+    return Regressor.from_bytes((folder / ESTIMATOR).read_bytes(), arrays)
+
+
+def _told_of(model: Model) -> dict[str, Any]:
+    if isinstance(model, Forest):
+        return {"kind": "forest", "depth": model.depth}
+    return {"kind": "line", "is_log": model.is_log} if isinstance(model, Line) else {"kind": "estimator"}
+
+
 def _to_files(bundle: Bundle) -> dict[str, bytes]:
-    arrays = {**bundle.model.to_arrays(), **bundle.neighbours.to_arrays()}
+    arrays = {**bundle.model.to_arrays(), **bundle.neighbours.to_arrays(), **bundle.sizing.familiar.to_arrays()}
     files = {f"{name}.npy": _npy(array) for name, array in arrays.items()}
     return {**files, ESTIMATOR: bundle.model.to_bytes()} if isinstance(bundle.model, Regressor) else files
 
@@ -172,7 +186,7 @@ def _manifest(bundle: Bundle, files: Mapping[str, bytes]) -> bytes:
         "facts": bundle.facts,
         "schema": bundle.schema.to_dict(),
         "sizing": bundle.sizing.to_dict(),
-        "depth": bundle.model.depth if isinstance(bundle.model, Forest) else None,
+        "model": _told_of(bundle.model),
         "files": {name: {"sha256": hashlib.sha256(data).hexdigest()} for name, data in files.items()},
     }
     return json.dumps(content, indent=1, sort_keys=True, allow_nan=False).encode() + b"\n"

@@ -1,4 +1,4 @@
-"""What a model believes about one job's peak: a distribution over bytes, on the log scale inside."""
+"""What a model believes about jobs' peaks: distributions over bytes, on the log scale inside."""
 
 import math
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ import numpy.typing as npt
 from galaxy_memory_rules.messages import MAX_SIZE_BYTES
 
 Vector = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
 _MOST_LOG_BYTES = math.log(MAX_SIZE_BYTES)
 
 
@@ -43,12 +44,81 @@ class Distribution:
         """Return the probability that the peak is above `amount_bytes`."""
         return float(1.0 - np.interp(np.log(amount_bytes), self.edges, self.cumulative, left=0.0, right=1.0))
 
+    def above(self, amount_bytes: int) -> "Distribution":
+        """Return the distribution given that the peak is above `amount_bytes`; all of it where that is impossible."""
+        below = 1.0 - self.exceedance(amount_bytes)
+        if below >= 1.0:
+            return self
+        return Distribution(self.edges, np.maximum(self.cumulative - below, 0) / (1 - below), self.point)
+
     @property
     def point_bytes(self) -> int:
         """The best single guess in bytes."""
         return _to_bytes(self.point)
 
 
+@dataclass(frozen=True)
+class Beliefs:
+    """The predictive distributions of many jobs, on one grid of edges that is moved to each job's origin.
+
+    Parameters
+    ----------
+    edges : array of shape (n_edges,)
+        Ascending, natural logarithms of bytes, relative to the origin of each job.
+    cumulative : array of shape (n_jobs, n_edges), or (1, n_edges) where all jobs share it
+        Probability that the log peak is at most each edge.
+    origins : array of shape (n_jobs,)
+        Where the edges begin to count, natural logarithms of bytes.
+    points : array of shape (n_jobs,)
+        The best single guesses, natural logarithms of bytes.
+    """
+
+    edges: Vector
+    cumulative: Vector
+    origins: Vector
+    points: Vector
+
+    @classmethod
+    def around(cls, points: Vector, residuals: Vector) -> "Beliefs":
+        """Put the same spread around every point.
+
+        Parameters
+        ----------
+        points : array of shape (n_jobs,)
+            Natural logarithms of bytes.
+        residuals : array of shape (n_levels,)
+            Evenly spaced quantiles of (recorded - predicted log peak), ascending.
+        """
+        return cls(residuals, np.linspace(0, 1, len(residuals))[None, :], points, points)
+
+    def __len__(self) -> int:
+        return len(self.origins)
+
+    def __getitem__(self, job: int) -> Distribution:
+        one = self.part(job)
+        return Distribution(self.edges + one.origins[0], one.cumulative[0], float(one.points[0]))
+
+    def part(self, job: int) -> "Beliefs":
+        """Return what is believed of one job."""
+        shared = len(self.cumulative) == 1
+        cumulative = self.cumulative if shared else self.cumulative[job : job + 1]
+        return Beliefs(self.edges, cumulative, self.origins[job : job + 1], self.points[job : job + 1])
+
+    @property
+    def medians_bytes(self) -> Vector:
+        """The 0.5 quantile of each job."""
+        above = np.clip((self.cumulative < 0.5 - 1e-9).sum(axis=1), 1, len(self.edges) - 1)
+        rows = np.arange(len(self.cumulative))
+        low, high = self.cumulative[rows, above - 1], self.cumulative[rows, above]
+        share = np.clip((0.5 - low) / np.maximum(high - low, 1e-12), 0, 1)
+        within = self.edges[above - 1] + share * (self.edges[above] - self.edges[above - 1])
+        return to_bytes(within + self.origins)
+
+
+def to_bytes(log_bytes: Vector) -> Vector:
+    """Return bytes within what a message can say, however wild an estimator's guess is."""
+    return np.asarray(np.exp(np.clip(log_bytes, 0.0, _MOST_LOG_BYTES)), dtype=np.float64)
+
+
 def _to_bytes(log_bytes: float) -> int:
-    """Return whole bytes within what a message can say, however wild an estimator's guess is."""
     return min(math.ceil(math.exp(min(max(log_bytes, 0.0), _MOST_LOG_BYTES))), MAX_SIZE_BYTES)

@@ -2,20 +2,32 @@
 
 import platform
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 import sklearn
 
 from galaxy_memory_rules import __version__
 
-from .candidates import Candidate
+from .features import FeatureSchema
+from .history import History
+from .hygiene import Cleaned
+from .learning import Learned
 from .records import ToolRecords
-from .sample import Sample
+from .replay import Replay
+
+if TYPE_CHECKING:
+    from .training import Outcome
 
 
 def facts_of(
-    found: ToolRecords, candidate: Candidate, parameters: Mapping[str, Any], scores: Mapping[str, Any], sample: Sample
+    found: ToolRecords,
+    cleaned: Cleaned,
+    history: History,
+    learned: Learned,
+    parameters: Mapping[str, Any],
+    outcome: Optional["Outcome"],
+    held_out: Optional[Replay],
 ) -> dict[str, Any]:
     """Return where a bundle comes from and what its model is worth.
 
@@ -23,22 +35,33 @@ def facts_of(
     ----------
     found : ToolRecords
         The recorded jobs.
-    candidate : Candidate
+    cleaned : Cleaned
+        What became of them.
+    history : History
+        Those that were learned from.
+    learned : Learned
         The model that is served.
     parameters : mapping
         Its hyper-parameters.
-    scores : mapping
-        How it did.
-    sample : Sample
-        The rows it is fitted on.
+    outcome : Outcome or None
+        How it did on rows it was and was not trained on; None where there were too few to hold some out.
+    held_out : Replay or None
+        How the whole policy did on those held out.
     """
     return {
         "file": found.file,
         "label": found.label,
-        "model": {"name": candidate.name, "class": candidate.regressor.__name__, "parameters": dict(parameters)},
-        "rows": {"used": len(sample.jobs), "dropped": dict(found.dropped)},
-        "sizes_bytes": _ranges(sample),
-        "scores": dict(scores),
+        "model": {"name": learned.rung.name, "source": learned.rung.source, "parameters": dict(parameters)},
+        "rows": {
+            "used": len(history),
+            "dropped": dict(found.dropped + cleaned.dropped),
+            "flagged": dict(cleaned.flagged),
+        },
+        "limit_bytes": cleaned.limit_bytes,
+        "sizes_bytes": _ranges(learned.schema, history),
+        "scores": {"train": vars(outcome.train), "test": vars(outcome.test)} if outcome else None,
+        "held_out": _achieved(held_out) if held_out else None,
+        "cap_curve": [{"failure_cap": cap, **_achieved(replayed)} for cap, replayed in learned.cap_curve.items()],
         "versions": {
             "galaxy_memory_rules": __version__,
             "python": platform.python_version(),
@@ -48,11 +71,21 @@ def facts_of(
     }
 
 
-def _ranges(sample: Sample) -> dict[str, dict[str, int]]:
+def _achieved(outcome: Replay) -> dict[str, Any]:
+    return {
+        "jobs": outcome.jobs,
+        "failure_rate": outcome.failure_rate,
+        "failure_interval": list(outcome.failure_interval),
+        "rel": outcome.rel,
+        "wastage_gbh": outcome.wastage_gbh,
+    }
+
+
+def _ranges(schema: FeatureSchema, history: History) -> dict[str, dict[str, int]]:
     """Return the smallest, median and largest size of each input where it was there."""
-    seen: dict[str, list[int]] = {name: [] for name in sample.schema.inputs}
-    for job in sample.jobs:
-        for name, size_bytes in sample.schema.sizes_bytes(job).items():
+    seen: dict[str, list[int]] = {name: [] for name in schema.inputs}
+    for job in history.jobs:
+        for name, size_bytes in schema.sizes_bytes(job).items():
             seen[name].append(size_bytes)
     return {
         name: {"smallest": min(sizes), "median": int(np.median(sizes)), "largest": max(sizes)}

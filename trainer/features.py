@@ -4,21 +4,20 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Union
+from typing import Any, Optional, Union
 
 import numpy as np
 import numpy.typing as npt
 
 from galaxy_memory_rules.messages import InputDataset, JobDescription, ParameterValue
+from galaxy_memory_rules.names import tool_names
 
+from . import genomes
 from .columns import ColumnIndex
+from .reference import reference_bytes, unpacked_bytes
 
 Matrix = npt.NDArray[np.float32]
 Features = dict[str, Union[float, str]]
-
-# How much larger sequence data is once it is unpacked: the usual ratio of FASTQ under gzip (sizing-study.md, 8.1).
-UNPACKED_PER_PACKED_BYTE = 3.5
-PACKED_ENDINGS = (".gz", ".bz2", ".zip", ".xz", ".zst")
 
 # A category gets a column when this many rows have it; the rarer ones share a column with those never seen.
 MIN_ROWS_PER_CATEGORY = 5
@@ -28,12 +27,14 @@ MAX_VALUES_PER_PARAMETER = 20
 # The name of the one entry that stands for all inputs where an export does not tell them apart.
 TOTALS_INPUT = "total_filesize"
 DBKEY = "dbkey"
+VERSION = "version"
 EXTENSION = "extension:"
 PARAMETER = "parameter:"
 ABSENT = "(absent)"
 OTHER = "(other)"
-_NUMBERS = ("total", "largest", "unpacked", "count", "slots")
-_TOTALS_ONLY_NUMBERS = ("total", "count", "slots")
+TOTAL, LARGEST, REFERENCE = "total", "largest", "reference"
+_NUMBERS = (TOTAL, LARGEST, "unpacked", "count", "slots", REFERENCE)
+_TOTALS_ONLY_NUMBERS = (TOTAL, "count", "slots")
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class FeatureSchema:
         The model's columns: numbers by name, and ``dbkey=hg38`` which is 1 where the category holds.
     usual_slots : int
         The most frequent number of slots, for a job that does not tell its own; 0 where none was recorded.
+    genomes : mapping of str to int
+        Genome length by build, so that a cached reference stands beside its like from the history.
 
     Notes
     -----
@@ -64,6 +67,7 @@ class FeatureSchema:
     categories: Mapping[str, tuple[str, ...]]
     columns: tuple[str, ...]
     usual_slots: int = 0
+    genomes: Mapping[str, int] = field(default_factory=dict, repr=False)
     _places: Mapping[str, int] = field(init=False, repr=False, compare=False)
     _input_index: ColumnIndex = field(init=False, repr=False, compare=False)
     _parameter_index: ColumnIndex = field(init=False, repr=False, compare=False)
@@ -74,31 +78,39 @@ class FeatureSchema:
         object.__setattr__(self, "_parameter_index", ColumnIndex(self.parameters))
 
     @classmethod
-    def learn(cls, jobs: Sequence[JobDescription]) -> "FeatureSchema":
+    def learn(
+        cls, jobs: Sequence[JobDescription], genomes_by_build: Optional[Mapping[str, int]] = None
+    ) -> "FeatureSchema":
         """Find what varies over `jobs`.
 
         Parameters
         ----------
         jobs : sequence of JobDescription
             The recorded jobs of one tool.
+        genomes_by_build : mapping of str to int, optional
+            Genome length by build; the shipped table where it is not given.
         """
         inputs = sorted({dataset.name for job in jobs for dataset in job.inputs} - {TOTALS_INPUT})
         # of equally frequent ones the least, whatever the order of the rows
         slots = Counter(sorted(job.slots for job in jobs if job.slots)).most_common(1)
         usual_slots = slots[0][0] if slots else 0
-        names = cls(tuple(inputs), _choices(jobs), {}, (), usual_slots)
+        known = genomes.load() if genomes_by_build is None else genomes_by_build
+        names = cls(tuple(inputs), _choices(jobs), {}, (), usual_slots, known)
         features = [names.features(job) for job in jobs]
         counts = _count_categories(features)
         seen = {name: tuple(value for value, _ in counted.most_common()) for name, counted in counts.items()}
         wide = replace(names, categories=seen, columns=(*names._number_columns(), *_category_columns(counts)))
         varies = np.ptp(wide.encode(features), axis=0) > 0
-        return replace(wide, columns=tuple(np.array(wide.columns)[varies].tolist()))
+        return replace(wide, columns=tuple(name for name, differs in zip(wide.columns, varies) if differs))
 
     def features(self, job: JobDescription) -> Features:
         """Return the features of a job by name: numbers, and categories as text."""
         found: Features = {**_totals(job.inputs), "slots": float(job.slots or self.usual_slots)}
+        found[REFERENCE] = math.log1p(reference_bytes(job, self.genomes))
         if job.dbkey:
             found[DBKEY] = job.dbkey
+        if version := tool_version(job):
+            found[VERSION] = version
         for column, size_bytes in self.sizes_bytes(job).items():
             found["size:" + column] = math.log1p(size_bytes)
             found["has:" + column] = 1.0
@@ -132,6 +144,9 @@ class FeatureSchema:
     def encode(self, features: Sequence[Features]) -> Matrix:
         """Return the features of jobs as rows of the model's columns, shape (n_jobs, n_columns)."""
         rows = [self._encode(found) for found in features]
+        if not self.columns:
+            # nothing varies: one column, so that every model has something to look at
+            return np.zeros((len(rows), 1), dtype=np.float32)
         return np.array(rows, dtype=np.float32).reshape(len(rows), len(self.columns))
 
     def _encode(self, features: Features) -> list[float]:
@@ -152,10 +167,10 @@ class FeatureSchema:
         """Return jobs as rows of the model's columns, shape (n_jobs, n_columns)."""
         return self.encode([self.features(job) for job in jobs])
 
-    def unseen(self, features: Features) -> list[str]:
-        """Return the categorical features whose value no recorded job had, as ``name=value``."""
-        told = ((name, features.get(name), seen) for name, seen in self.categories.items())
-        return [f"{name}={value}" for name, value, seen in told if value and value != ABSENT and value not in seen]
+    def unseen(self, features: Features) -> list[tuple[str, str]]:
+        """Return name and value of the categorical features whose value no recorded job had."""
+        told = ((name, str(features.get(name, ABSENT)), seen) for name, seen in self.categories.items())
+        return [(name, value) for name, value, seen in told if value != ABSENT and value not in seen]
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `from_dict` reads."""
@@ -165,6 +180,7 @@ class FeatureSchema:
             "categories": {name: list(seen) for name, seen in self.categories.items()},
             "columns": list(self.columns),
             "usual_slots": self.usual_slots,
+            "genomes": dict(self.genomes),
         }
 
     @classmethod
@@ -172,7 +188,8 @@ class FeatureSchema:
         """Read a schema back from a manifest."""
         categories = {name: tuple(seen) for name, seen in content["categories"].items()}
         inputs, parameters, columns = (tuple(content[name]) for name in ("inputs", "parameters", "columns"))
-        return cls(inputs, parameters, categories, columns, int(content["usual_slots"]))
+        lengths = {str(build): int(length) for build, length in content["genomes"].items()}
+        return cls(inputs, parameters, categories, columns, int(content["usual_slots"]), lengths)
 
     def _number_columns(self) -> list[str]:
         if not self.inputs:
@@ -180,19 +197,25 @@ class FeatureSchema:
         return [*_NUMBERS, *(kind + name for name in self.inputs for kind in ("size:", "has:"))]
 
 
+def tool_version(job: JobDescription) -> Optional[str]:
+    """Return the version of the job's tool: the last part of its id where that holds one, else what is told beside."""
+    exact, *others = tool_names(job.tool_id, job.tool_version)
+    family = next((name for name in others if exact.startswith(f"{name}/")), None)
+    return exact[len(family) + 1 :] if family else job.tool_version
+
+
 def _totals(inputs: Iterable[InputDataset]) -> Features:
-    total_bytes = unpacked_bytes = largest_bytes = count = 0
+    total_bytes = total_unpacked_bytes = largest_bytes = count = 0
     for dataset in inputs:
         size_bytes = dataset.size_bytes or 0
-        packed = bool(dataset.extension) and str(dataset.extension).endswith(PACKED_ENDINGS)
         total_bytes += size_bytes
-        unpacked_bytes += round(size_bytes * UNPACKED_PER_PACKED_BYTE) if packed else size_bytes
+        total_unpacked_bytes += unpacked_bytes(dataset)
         largest_bytes = max(largest_bytes, size_bytes // dataset.count)
         count += dataset.count
     return {
-        "total": math.log1p(total_bytes),
-        "largest": math.log1p(largest_bytes),
-        "unpacked": math.log1p(unpacked_bytes),
+        TOTAL: math.log1p(total_bytes),
+        LARGEST: math.log1p(largest_bytes),
+        "unpacked": math.log1p(total_unpacked_bytes),
         "count": float(count),
     }
 

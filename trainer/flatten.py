@@ -18,7 +18,7 @@ Integers = npt.NDArray[np.int64]
 MIN_ROWS_PER_HISTOGRAM = 5
 
 
-def flatten(trees: Sequence[Any], matrix: Matrix, log_peaks: Vector) -> Forest:
+def flatten(trees: Sequence[Any], matrix: Matrix, log_peaks: Vector, min_rows: int = MIN_ROWS_PER_HISTOGRAM) -> Forest:
     """Lay trees one behind the other and fill their leaves with the training peaks.
 
     Parameters
@@ -29,12 +29,14 @@ def flatten(trees: Sequence[Any], matrix: Matrix, log_peaks: Vector) -> Forest:
         The training rows.
     log_peaks : array of shape (n_rows,)
         Their peaks, natural logarithms of bytes.
+    min_rows : int
+        Rows that a histogram counts at least.
     """
     roots = np.cumsum([0, *(tree.node_count for tree in trees)])
     edges = np.linspace(log_peaks.min(), log_peaks.max(), BINS + 1)
     row_bins = np.clip(np.searchsorted(edges, log_peaks, side="right") - 1, 0, BINS - 1)
     flat = [_FlatTree(tree, root) for tree, root in zip(trees, roots)]
-    counted = [one.count(one.tree.apply(matrix).astype(np.int64), row_bins) for one in flat]
+    counted = [one.count(one.tree.apply(matrix).astype(np.int64), row_bins, min_rows) for one in flat]
     histogram, entries, bins, weights = _number([owner for owner, _ in counted], [pairs for _, pairs in counted])
     return Forest(
         roots=roots[:-1].astype(np.int32),
@@ -80,14 +82,14 @@ class _FlatTree:
         """Return the forest's number of each node's first child; a leaf names itself."""
         return self.root + self.place[np.where(self.leaf, np.arange(len(self.leaf)), self.tree.children_left)]
 
-    def count(self, leaf_of_row: Integers, row_bins: Integers) -> tuple[Integers, Integers]:
+    def count(self, leaf_of_row: Integers, row_bins: Integers, min_rows: int) -> tuple[Integers, Integers]:
         """Find whose histogram each leaf has, and the (node, bin) pairs that those histograms count, once a row."""
         lineage, counts = self._lineage(leaf_of_row)
         arrivals = np.concatenate([nodes[one] for nodes, one in zip(lineage, counts)])
         n_rows = np.bincount(arrivals, minlength=len(self.leaf))
         owner = np.where(self.leaf, np.arange(len(self.leaf)), 0)
         parent = self._parent()
-        while (small := (n_rows[owner] < MIN_ROWS_PER_HISTOGRAM) & (owner > 0)).any():
+        while (small := (n_rows[owner] < min_rows) & (owner > 0)).any():
             owner[small] = parent[owner[small]]
         owns = np.zeros(len(self.leaf), dtype=bool)
         owns[owner] = True

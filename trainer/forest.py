@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from galaxy_memory_rules.errors import BundleError
 
-from .distribution import Distribution, Vector
+from .distribution import Beliefs, Vector
 from .features import Matrix
 
 Nodes = npt.NDArray[np.int32]
@@ -76,7 +76,7 @@ class Forest:
     edges: Vector
     depth: int
 
-    def predict(self, matrix: Matrix) -> list[Distribution]:
+    def predict(self, matrix: Matrix) -> Beliefs:
         """Return the predictive distribution of each row.
 
         Parameters
@@ -84,7 +84,10 @@ class Forest:
         matrix : array of shape (n_rows, n_columns)
             Rows of `FeatureSchema.encode`.
         """
-        return [self._distribution(leaves) for leaves in self._leaves(matrix)]
+        walked = self._leaves(matrix)
+        cumulative = np.array([self._cumulative(leaves) for leaves in walked]).reshape(len(matrix), BINS + 1)
+        points = self.value.take(walked).mean(axis=1, dtype=np.float64)
+        return Beliefs(self.edges, cumulative, np.zeros(len(matrix)), points)
 
     def _leaves(self, matrix: Matrix) -> npt.NDArray[np.intp]:
         """Walk every tree for every row, shape (n_rows, n_trees)."""
@@ -102,7 +105,7 @@ class Forest:
                 break
         return nodes
 
-    def _distribution(self, leaves: npt.NDArray[np.intp]) -> Distribution:
+    def _cumulative(self, leaves: npt.NDArray[np.intp]) -> Vector:
         histograms = self.histogram.take(leaves)
         starts = self.entries.take(histograms)
         lengths = self.entries.take(histograms + 1) - starts
@@ -113,7 +116,7 @@ class Forest:
         cumulative = np.zeros(BINS + 1)
         shares.cumsum(out=cumulative[1:])
         cumulative /= cumulative[-1]
-        return Distribution(self.edges, cumulative, float(self.value.take(leaves).mean(dtype=np.float64)))
+        return cumulative
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return the arrays by name."""

@@ -150,9 +150,7 @@ def _unlike_similar(records: Sequence[JobRecord]) -> list[Optional[str]]:
 
 def _matrix(records: Sequence[JobRecord]) -> Matrix:
     jobs = [record.job for record in records]
-    matrix = FeatureSchema.learn(jobs).matrix(jobs)
-    # scikit-learn wants a column, also where nothing varies
-    return matrix if matrix.shape[1] else np.zeros((len(jobs), 1), dtype=np.float32)
+    return FeatureSchema.learn(jobs).matrix(jobs)
 
 
 def _two_passes(matrix: Matrix, log_peaks: Vector, trusted: Flags) -> tuple[Vector, Flags]:

@@ -1,25 +1,47 @@
-"""From a predictive distribution to a request: quantile, guards, rounding, each step with its reason."""
+"""From a predictive distribution to a request: price, guards, retry, floor, ceiling, rounding, each with its reason."""
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Optional
 
-import numpy as np
+from galaxy_memory_rules.decision import RETRY_FACTOR
+from galaxy_memory_rules.memory import MIB, format_bytes, round_up
+from galaxy_memory_rules.messages import MAX_SIZE_BYTES, JobDescription
 
-from galaxy_memory_rules.memory import MIB, format_bytes, round_up, to_mib
-from galaxy_memory_rules.messages import JobDescription
-
-from .distribution import Distribution, Vector
-from .features import Features, FeatureSchema
+from .distribution import Beliefs, Distribution
+from .familiarity import Familiar, Familiarity
+from .features import DBKEY, REFERENCE, VERSION, Features, FeatureSchema
+from .pricing import Offers
+from .reference import reference_key
+from .sizes import TOTAL_NAME, Sizes, sizes_bytes
 from .sizing import Choice
 
-ROUND_UP_BYTES = 64 * MIB
-
 BEYOND_TRAINING_SIZES = "beyond_training_sizes"
+UNSEEN_REFERENCE = "unseen_reference"
 UNSEEN_CATEGORY = "unseen_category"
 MISSING_INPUT = "missing_input"
-_TOTAL = "all inputs together"
+UNKNOWN_VERSION = "unknown_version"
+# Of the peaks above a request that was not enough: three in four retries succeed at once, few hold much too much.
+_RETRY_QUANTILE = 0.75
+# What half of is spent on a version that was not recorded, where no cap is set.
+_USUAL_CAP = 0.1
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What every request is brought to at last.
+
+    Parameters
+    ----------
+    floor_bytes, ceiling_bytes : int
+        No request is below or above; the ceiling is the largest node.
+    round_up_bytes : int
+        Requests are multiples of it.
+    """
+
+    floor_bytes: int = 0
+    ceiling_bytes: int = MAX_SIZE_BYTES
+    round_up_bytes: int = 64 * MIB
 
 
 @dataclass(frozen=True)
@@ -28,82 +50,54 @@ class SizingRule:
 
     Parameters
     ----------
-    failure_cap : float
-        Share of first attempts that may run out of memory.
-    quantile, factor : float
-        Which quantile of the predictive distribution to request, and what it is multiplied by; see `sizing`.
+    failure_cap : float or None
+        Share of first attempts that may run out of memory; None where only the cost counts.
+    choices : mapping of Familiarity to Choice
+        What to request of the predictive distribution of a job that is as familiar.
+    familiar : Familiar
+        The inputs and references that were recorded.
+    typical_bytes : float
+        The tool's mean peak, which the price of a failure is counted in.
+    tracked_factor : float
+        What the newest jobs made necessary on top, at least 1.
     rows : int
         Recorded jobs behind it.
+    sizes : Sizes
+        The input sizes that were recorded, and the line in bytes beyond them.
     tool_bytes : int
         What keeps the failure cap over all recorded peaks of the tool, whatever their inputs.
-    line_bytes_per_byte : float
-        Slope of the line in total input bytes.
-    line_start_bytes : int
-        Where that line begins, raised until it keeps the failure cap on the recorded jobs.
-    largest_bytes : mapping of str to int
-        The largest seen of each input, and of all of them together.
-    always_there : tuple of str
-        Inputs that every recorded job had.
+    limits : Limits
+        Floor, ceiling and rounding.
     """
 
-    failure_cap: float
-    quantile: float
-    factor: float
+    failure_cap: Optional[float]
+    choices: Mapping[Familiarity, Choice]
+    familiar: Familiar
+    typical_bytes: float
+    tracked_factor: float
     rows: int
+    sizes: Sizes
     tool_bytes: int
-    line_bytes_per_byte: float
-    line_start_bytes: int
-    largest_bytes: Mapping[str, int]
-    always_there: tuple[str, ...]
-
-    @classmethod
-    def learn(
-        cls,
-        schema: FeatureSchema,
-        jobs: Sequence[JobDescription],
-        peaks_bytes: Vector,
-        failure_cap: float,
-        choice: Choice,
-    ) -> "SizingRule":
-        """Measure the recorded jobs.
-
-        Parameters
-        ----------
-        schema : FeatureSchema
-            The tool's features.
-        jobs : sequence of JobDescription, of length n_jobs
-            The recorded jobs.
-        peaks_bytes : array of shape (n_jobs,)
-            Their peaks.
-        failure_cap : float
-            Share of first attempts that may run out of memory, above 0 and below 1.
-        choice : Choice
-            What to request of the distribution.
-        """
-        sizes = [_sizes_bytes(schema, job) for job in jobs]
-        covered = 1 - failure_cap
-        totals = np.array([size[_TOTAL] for size in sizes], dtype=np.float64)
-        slope = _slope(totals, peaks_bytes)
-        return cls(
-            failure_cap=failure_cap,
-            quantile=choice.quantile,
-            factor=choice.factor,
-            rows=len(jobs),
-            tool_bytes=int(np.quantile(peaks_bytes, covered, method="higher")),
-            line_bytes_per_byte=slope,
-            line_start_bytes=int(np.quantile(peaks_bytes - slope * totals, covered, method="higher")),
-            largest_bytes={name: max(size.get(name, 0) for size in sizes) for name in (_TOTAL, *schema.inputs)},
-            always_there=tuple(name for name in schema.inputs if all(name in size for size in sizes)),
-        )
+    limits: Limits = Limits()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what `from_dict` reads."""
-        return dict(vars(self), largest_bytes=dict(self.largest_bytes), always_there=list(self.always_there))
+        """Return what `from_dict` reads; what is familiar is kept as arrays."""
+        return dict(
+            {name: value for name, value in vars(self).items() if name != "familiar"},
+            choices={level.value: vars(choice) for level, choice in self.choices.items()},
+            sizes=self.sizes.to_dict(),
+            limits=vars(self.limits),
+        )
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> "SizingRule":
+    def from_dict(cls, content: Mapping[str, Any], familiar: Familiar) -> "SizingRule":
         """Read a rule back from a manifest."""
-        return cls(**{**content, "always_there": tuple(content["always_there"])})
+        return replace(
+            cls(**content, familiar=familiar),
+            choices={Familiarity(level): Choice(**choice) for level, choice in content["choices"].items()},
+            sizes=Sizes.from_dict(content["sizes"]),
+            limits=Limits(**content["limits"]),
+        )
 
 
 @dataclass(frozen=True)
@@ -115,15 +109,35 @@ class Request:
     reasons: tuple[str, ...]
 
 
+class _Story:
+    """A request on its way, with what has been done to it."""
+
+    def __init__(self) -> None:
+        self.memory_bytes = 0.0
+        self.guards: list[str] = []
+        self.reasons: list[str] = []
+
+    def becomes(self, memory_bytes: float, why: str) -> None:
+        self.memory_bytes = memory_bytes
+        self.reasons.append(f"{why}: {format_bytes(round(memory_bytes))}")
+
+    def at_least(self, memory_bytes: float, why: str, guard: Optional[str] = None) -> None:
+        if guard:
+            self.guards.append(guard)
+        enough = memory_bytes <= self.memory_bytes
+        self.reasons.append(f"{why}: at least {format_bytes(round(memory_bytes))}{', which it is' if enough else ''}")
+        self.memory_bytes = max(self.memory_bytes, memory_bytes)
+
+
 def recommend(
-    distribution: Distribution, job: JobDescription, features: Features, schema: FeatureSchema, rule: SizingRule
+    beliefs: Beliefs, job: JobDescription, features: Features, schema: FeatureSchema, rule: SizingRule
 ) -> Request:
     """Turn a distribution into a request.
 
     Parameters
     ----------
-    distribution : Distribution
-        What the model believes about this job.
+    beliefs : Beliefs
+        What the model believes about this one job.
     job : JobDescription
         The job.
     features : Features
@@ -136,56 +150,85 @@ def recommend(
     Returns
     -------
     Request
-        In bytes, a multiple of `ROUND_UP_BYTES`.
+        In bytes, a multiple of the rule's `round_up_bytes`.
     """
-    memory_bytes = math.ceil(distribution.quantile_bytes(rule.quantile) * rule.factor)
-    guards = []
-    times = "" if rule.factor == 1 else f" times {rule.factor:.4g}"
-    reasons = [f"{rule.quantile:.4g} quantile of {rule.rows:,} recorded jobs{times}: {format_bytes(memory_bytes)}"]
-    for guard, why, at_least_bytes in _fired(job, features, schema, rule):
-        memory_bytes = max(memory_bytes, at_least_bytes)
-        guards.append(guard)
-        reasons.append(f"{why}: at least {format_bytes(at_least_bytes)}")
-    rounded_bytes = round_up(memory_bytes, ROUND_UP_BYTES)
-    reasons.append(f"rounded up to {to_mib(ROUND_UP_BYTES)} MiB: {format_bytes(rounded_bytes)}")
-    return Request(rounded_bytes, tuple(dict.fromkeys(guards)), tuple(reasons))
+    distribution, story = beliefs[0], _Story()
+    _first_request(story, beliefs, distribution, job, rule)
+    _guard(story, distribution, job, features, schema, rule)
+    _retry(story, distribution, job)
+    return _limit(story, rule.limits)
 
 
-def _fired(
-    job: JobDescription, features: Features, schema: FeatureSchema, rule: SizingRule
-) -> list[tuple[str, str, int]]:
-    """Name each guard that fires, why, and the least to request then.
+def _first_request(
+    story: _Story, beliefs: Beliefs, distribution: Distribution, job: JobDescription, rule: SizingRule
+) -> None:
+    familiarity = rule.familiar.of(job)
+    choice = rule.choices[familiarity]
+    if familiarity is Familiarity.REFERENCE_UNSEEN:
+        story.guards.append(UNSEEN_REFERENCE)
+        story.reasons.append(f"no recorded job had the reference {reference_key(job)}: sized as jobs on new ones are")
+    first_bytes = float(Offers.of(beliefs, rule.typical_bytes).cheapest_bytes(choice.price)[0]) * choice.factor
+    quantile = 1 - distribution.exceedance(max(round(first_bytes), 1))
+    story.becomes(first_bytes, f"{quantile:.3g} quantile of {rule.rows:,} recorded jobs")
+    if rule.tracked_factor > 1:
+        story.becomes(first_bytes * rule.tracked_factor, f"times {rule.tracked_factor:.3g} as recent jobs needed more")
+
+
+def _guard(
+    story: _Story,
+    distribution: Distribution,
+    job: JobDescription,
+    features: Features,
+    schema: FeatureSchema,
+    rule: SizingRule,
+) -> None:
+    """Raise the request where the job is unlike those recorded.
 
     Beyond the sizes seen a forest fails on 44 % of jobs and a line in bytes on 3 %; an unseen category fails on
-    17-21 %, the tool's own quantile on 0.6 % (sizing-study.md, Guards).
+    17-21 %, the tool's own quantile on 0.6 % (sizing-study.md, 4b and 4c).
     """
-    fired = []
-    tools_own = f"{1 - rule.failure_cap:.4g} quantile of the tool"
-    sizes_bytes = _sizes_bytes(schema, job)
-    for name, size_bytes in sizes_bytes.items():
-        largest_bytes = rule.largest_bytes.get(name, 0)
-        if largest_bytes and size_bytes > largest_bytes:
-            line_bytes = rule.line_start_bytes + int(rule.line_bytes_per_byte * sizes_bytes[_TOTAL])
-            why = f"{name} is {size_bytes / largest_bytes:.2g} times the largest seen, line in bytes"
-            fired.append((BEYOND_TRAINING_SIZES, why, max(line_bytes, rule.tool_bytes)))
-            break
-    fired += [
-        (UNSEEN_CATEGORY, f"no recorded job had {told}, {tools_own}", rule.tool_bytes)
-        for told in schema.unseen(features)
-    ]
-    missing = [f"{name} is missing" for name in rule.always_there if name not in sizes_bytes]
+    sizes = sizes_bytes(schema, job)
+    beyond = rule.sizes.beyond(sizes)
+    if beyond:
+        line_bytes = max(rule.sizes.line_bytes(sizes[TOTAL_NAME]), rule.tool_bytes)
+        story.at_least(line_bytes, f"{beyond}: line in bytes", BEYOND_TRAINING_SIZES)
+    for name, value in schema.unseen(features):
+        if name == VERSION:
+            quantile = 1 - (rule.failure_cap or _USUAL_CAP) / 2
+            why = f"version {value} was not recorded: {quantile:.4g} quantile"
+            story.at_least(distribution.quantile_bytes(quantile), why, UNKNOWN_VERSION)
+        # a build that is new is sized as new references are, if its length tells what it is like
+        elif not (name == DBKEY and len(rule.familiar.references) and features.get(REFERENCE)):
+            why = f"no recorded job had {name}={value}: the tool's own quantile"
+            story.at_least(rule.tool_bytes, why, UNSEEN_CATEGORY)
+    missing = [f"{name} is missing" for name in rule.sizes.always_there if name not in sizes]
     missing += [f"the size of {dataset.name} is unknown" for dataset in job.inputs if dataset.size_bytes is None]
-    fired += [(MISSING_INPUT, f"{why}, {tools_own}", rule.tool_bytes) for why in missing]
-    return fired
+    for why in missing:
+        story.at_least(rule.tool_bytes, f"{why}: the tool's own quantile", MISSING_INPUT)
 
 
-def _sizes_bytes(schema: FeatureSchema, job: JobDescription) -> dict[str, int]:
-    total_bytes = sum(dataset.size_bytes or 0 for dataset in job.inputs)
-    return {**schema.sizes_bytes(job), _TOTAL: total_bytes}
+def _retry(story: _Story, distribution: Distribution, job: JobDescription) -> None:
+    """Ask for more than was not enough: twice as much, or what jobs need that need more, whichever is more.
+
+    Doubling wastes within 1 % of the optimum; jumping to the tool's maximum 8 to 25 % more (sizing-study.md, 3.6).
+    """
+    if job.attempt < 2 or not job.previous_request_bytes:
+        return
+    story.at_least(
+        RETRY_FACTOR * job.previous_request_bytes,
+        f"attempt {job.attempt}, {format_bytes(job.previous_request_bytes)} were not enough: twice as much",
+    )
+    needed_bytes = distribution.above(job.previous_request_bytes).quantile_bytes(_RETRY_QUANTILE)
+    if needed_bytes > story.memory_bytes:
+        story.at_least(needed_bytes, f"{_RETRY_QUANTILE} quantile of the jobs that need more than that")
 
 
-def _slope(totals_bytes: Vector, peaks_bytes: Vector) -> float:
-    """Least squares slope of the peak over the total input, never negative: more input never needs less."""
-    spread = totals_bytes - totals_bytes.mean()
-    variance = float(spread @ spread)
-    return max(float(spread @ peaks_bytes) / variance, 0.0) if variance else 0.0
+def _limit(story: _Story, limits: Limits) -> Request:
+    if story.memory_bytes < limits.floor_bytes:
+        story.becomes(limits.floor_bytes, "raised to the floor")
+    rounded_bytes = round_up(max(round(story.memory_bytes), 1), limits.round_up_bytes)
+    if rounded_bytes != story.memory_bytes:
+        story.becomes(rounded_bytes, f"rounded up to {format_bytes(limits.round_up_bytes)}")
+    if story.memory_bytes > limits.ceiling_bytes:
+        story.becomes(limits.ceiling_bytes, "lowered to the ceiling")
+    return Request(int(story.memory_bytes), tuple(dict.fromkeys(story.guards)), tuple(story.reasons))

@@ -1,6 +1,6 @@
 """Any other estimator of models.json: its point prediction with the spread of its out-of-fold residuals."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +9,9 @@ import numpy.typing as npt
 
 from galaxy_memory_rules.errors import BundleError
 
-from .distribution import Distribution, Vector
+from .distribution import Beliefs, Rows, Vector
 from .features import Matrix
-
-# The residuals' spread is kept at this many evenly spaced levels.
-LEVELS = 201
+from .lines import LEVELS, spread_of
 
 # What skops may build beside scikit-learn's public estimators, by the module that defines it. All of these hold
 # numbers only; functions, whatever module they are in, are not among them.
@@ -54,24 +52,36 @@ class Regressor:
     residuals: Vector
 
     @classmethod
-    def from_residuals(cls, estimator: Any, residuals: Vector) -> "Regressor":
-        """Keep the spread of out-of-fold residuals, of any number, beside the estimator.
+    def with_spread(
+        cls, estimator: Any, matrix: Matrix, log_peaks: Vector, folds: Sequence[tuple[Rows, Rows]]
+    ) -> "Regressor":
+        """Fit an estimator to all rows, and keep the spread of its errors on rows that a fit had not seen.
+
+        Parameters
+        ----------
+        estimator : object
+            Unfitted, or fitted on other rows.
+        matrix : array of shape (n_rows, n_columns)
+            The jobs.
+        log_peaks : array of shape (n_rows,)
+            Their peaks, natural logarithms of bytes.
+        folds : sequence of pairs of int arrays
+            Rows to fit on and rows to predict; the last pair is used.
 
         Notes
         -----
         The distribution of a split-conformal predictor (Vovk et al. 2005; Lei et al. 2018,
         https://doi.org/10.1080/01621459.2017.1307116): the same spread, on the log scale, around every prediction.
         """
-        return cls(estimator, np.quantile(residuals, np.linspace(0, 1, LEVELS), method="higher"))
+        from sklearn.base import clone
 
-    def predict(self, matrix: Matrix) -> list[Distribution]:
+        kept, held_out = folds[-1]
+        points = clone(estimator).fit(matrix[kept], log_peaks[kept]).predict(matrix[held_out])
+        return cls(clone(estimator).fit(matrix, log_peaks), spread_of(log_peaks[held_out] - np.ravel(points)))
+
+    def predict(self, matrix: Matrix) -> Beliefs:
         """Return the predictive distribution of each row."""
-        return self.around(np.asarray(self.estimator.predict(matrix), dtype=np.float64).ravel())
-
-    def around(self, points: Vector) -> list[Distribution]:
-        """Return the distribution around each point prediction, natural logarithms of bytes."""
-        levels = np.linspace(0, 1, LEVELS)
-        return [Distribution(point + self.residuals, levels, float(point)) for point in points]
+        return Beliefs.around(np.asarray(self.estimator.predict(matrix), dtype=np.float64).ravel(), self.residuals)
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return the arrays by name."""

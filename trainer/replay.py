@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Optional
 
 import numpy as np
-import numpy.typing as npt
 
 # the rule's own: what is replayed is what it will do
 from galaxy_memory_rules.decision import RETRY_FACTOR
@@ -118,11 +117,11 @@ def wilson_interval(failures: int, jobs: int) -> tuple[float, float]:
     return max(centre - half, 0.0), min(centre + half, 1.0)
 
 
-def allocated_bytes(requests_bytes: Vector, peaks_bytes: Vector) -> npt.NDArray[np.float64]:
-    """Return the memory allocated to each job over all of its attempts, the last of which has enough."""
-    kills = np.ceil(np.log2(np.maximum(peaks_bytes / requests_bytes, 1)))
+def allocated_bytes(requests_bytes: Vector, peaks_bytes: Vector) -> Vector:
+    """Return the memory allocated over all attempts, the last of which has enough, of each request for each peak."""
+    kills = np.ceil(np.log2(np.maximum(peaks_bytes / requests_bytes * (1 - 1e-12), 1)))
     # r + 2 r + 4 r + ... + 2**kills r
-    return np.asarray(requests_bytes * (RETRY_FACTOR ** (kills + 1) - 1))
+    return np.asarray(requests_bytes * (RETRY_FACTOR ** (kills + 1) - 1), dtype=np.float64)
 
 
 def _gbh(amounts_bytes: Vector, hours: Vector) -> float:

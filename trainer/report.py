@@ -12,7 +12,7 @@ from typing import Any
 from galaxy_memory_rules.errors import ConfigError
 
 from .bundle import Bundle
-from .training import Outcome
+from .training import Outcome, Trained
 
 # A spreadsheet takes a cell that begins like this for a formula.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -30,6 +30,12 @@ _HEADINGS = (
     "seconds",
     "served",
 )
+
+
+def lines(trained: Trained) -> list["ReportLine"]:
+    """Return a line for each model that was tried on a tool."""
+    served = trained.learned.rung.name
+    return [ReportLine(trained.bundle, outcome, outcome.rung.name == served) for outcome in trained.outcomes]
 
 
 @dataclass(frozen=True)
@@ -53,16 +59,18 @@ class ReportLine:
     def row(self) -> dict[str, Any]:
         """Return the line of output.csv."""
         facts, outcome = self.bundle.facts, self.outcome
+        error = outcome.cross_validated_error
         row = {
             "tool": self.bundle.tool,
             "file": facts["file"],
             "label": facts["label"],
-            "model": outcome.candidate.name,
+            "model": outcome.rung.name,
             "best_parameters": json.dumps(outcome.parameters),
             "rows_used": facts["rows"]["used"],
             "rows_dropped": sum(facts["rows"]["dropped"].values()),
+            "rows_flagged": sum(facts["rows"]["flagged"].values()),
             "features": len(self.bundle.schema.columns),
-            "cross_validated_error": round(outcome.cross_validated_error, 6),
+            "cross_validated_error": "" if error is None else round(error, 6),
         }
         for part, scores in (("train", outcome.train), ("test", outcome.test)):
             row.update({f"{part}_{name}": round(value, 6) for name, value in vars(scores).items()})
@@ -106,7 +114,7 @@ def _screen_cells(line: ReportLine) -> tuple[str, ...]:
     )
     served = "yes" if line.served else ""
     scores = (f"{train.r2:.3f} / {test.r2:.3f}", *shares, f"{train.rel:.2f} / {test.rel:.2f}")
-    return line.bundle.tool, line.outcome.candidate.name, *counts, *scores, f"{line.outcome.seconds:.1f}", served
+    return line.bundle.tool, line.outcome.rung.name, *counts, *scores, f"{line.outcome.seconds:.1f}", served
 
 
 def _cell(value: Any) -> Any:

@@ -2,23 +2,27 @@
 
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from math import prod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Optional
 
+from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from galaxy_memory_rules.errors import RecordsError
+from galaxy_memory_rules.errors import RecordsError, TooFewJobs
 
-from . import bundle, publishing, report
+from . import bundle, page, publishing, report
 from .candidates import Candidate, load_candidates
+from .families import pool_versions
 from .input_files import InputFile, load_input_files
+from .learning import Settings
 from .readers import read
 from .records import ToolRecords
-from .sample import FOLDS
-from .training import choose, train_tool
+from .sizing_config import SizingConfig
+from .tool_page import page_of
+from .training import Trained, train_tool
+from .usual import usual_of
 
 
 @dataclass(frozen=True)
@@ -29,8 +33,18 @@ class Plan:
     models: Path
     output: Path
     directory: Path
-    failure_cap: float
+    sizing: SizingConfig
     workers: int
+    report: Optional[Path] = None
+
+
+@dataclass(frozen=True)
+class _Result:
+    """What came of one tool, as it travels back from the process that trained it."""
+
+    trained: Optional[Trained]
+    error: Optional[RecordsError]
+    warnings: tuple[str, ...]
 
 
 def train_all(plan: Plan) -> list[str]:
@@ -52,64 +66,84 @@ def train_all(plan: Plan) -> list[str]:
     input_files = load_input_files(plan.input)
     failed: list[str] = []
     with publishing.lock(plan.directory):
-        lines = [line for found in _tools(input_files, failed) for line in _train(found, candidates, plan, failed)]
-    if lines:
+        tools = read_tools(input_files, failed)
+        trained = [one for one in _publish(tools, candidates, plan, failed)]
+    if trained:
+        lines = [line for one in trained for line in report.lines(one)]
         report.write_csv(plan.output, lines)
-        print(f"\n{report.table(lines)}\n\nreport: {plan.output}\nbundles: {plan.directory}")
+        html = plan.report or plan.output.with_suffix(".html")
+        page.write([page_of(one, one.held_out) for one in trained if one.held_out], html)
+        print(f"\n{report.table(lines)}\n\nreport: {plan.output}, {html}\nbundles: {plan.directory}")
     return failed
 
 
-def _tools(input_files: list[InputFile], failed: list[str]) -> Iterator[ToolRecords]:
-    """Read each file in turn; a file that cannot be read costs its own tools only."""
-    names: set[str] = set()
+def read_tools(input_files: Sequence[InputFile], failed: list[str]) -> list[ToolRecords]:
+    """Read each file in turn, and pool the versions of a tool; what cannot be read costs its own tools only."""
+    tools: dict[str, ToolRecords] = {}
     for file in input_files:
         try:
-            tools = read(file.path, file.label, file.tool_id, file.tool_version, file.written)
+            found = read(file.path, file.label, file.tool_id, file.tool_version, file.written)
         except RecordsError as error:
-            _fail(failed, file.written, error)
+            fail(failed, file.written, error)
             continue
-        for found in tools:
-            if found.tool in names:
-                _fail(
-                    failed,
-                    found.tool,
-                    RecordsError(f"{file.written}: a file before it has this tool too; give a tool_id"),
-                )
+        for one in found:
+            if one.tool in tools:
+                twice = RecordsError(f"{file.written}: a file before it has this tool too; give a tool_id")
+                fail(failed, one.tool, twice)
             else:
-                names.add(found.tool)
-                yield found
+                tools[one.tool] = one
+    return pool_versions(list(tools.values()))
 
 
-def _train(found: ToolRecords, candidates: list[Candidate], plan: Plan, failed: list[str]) -> list[report.ReportLine]:
-    fits = sum(prod(len(values) for values in candidate.grid.values()) for candidate in candidates) * FOLDS
-    print(f"{found.tool}: {len(found.records):,} recorded jobs from {found.file}, {fits} fits", flush=True)
-    try:
-        with (
-            _warnings_once(found.tool),
-            tqdm(total=fits, desc=found.tool, unit="fit", leave=False, disable=None) as bar,
-        ):
-            trained, outcomes = train_tool(found, candidates, plan.failure_cap, plan.workers, bar.update)
-    except RecordsError as error:
-        _fail(failed, found.tool, error)
-        return []
-    for outcome in outcomes:
-        print(f"{found.tool}: best {outcome.candidate.name} {outcome.parameters}")
-    build = bundle.save(trained, plan.directory)
-    best = choose(outcomes)
-    print(f"{found.tool}: {best.candidate.name} -> {publishing.folder_name(found.tool)}/{build}", flush=True)
-    return [report.ReportLine(trained, outcome, outcome is best) for outcome in outcomes]
+def _publish(tools: list[ToolRecords], candidates: list[Candidate], plan: Plan, failed: list[str]) -> Iterator[Trained]:
+    """Train the tools in parallel, and publish each as soon as it and those before it are done."""
+    usual = usual_of(tools)
+    inner = max(plan.workers // max(len(tools), 1), 1)
+    jobs = (
+        delayed(_train)(
+            found, candidates, replace(plan.sizing.settings(found.tool), usual=usual), inner, plan.sizing.node_bytes
+        )
+        for found in tools
+    )
+    workers = min(plan.workers, max(len(tools), 1))
+    results = Parallel(n_jobs=workers, return_as="generator")(jobs)
+    for found, result in zip(tqdm(tools, desc="training", unit="tool", leave=False, disable=None), results):
+        print(f"{found.tool}: {len(found.records):,} recorded jobs from {found.file}", flush=True)
+        for said in result.warnings:
+            print(f"{found.tool}: warning: {said}", file=sys.stderr, flush=True)
+        if result.error is not None:
+            fail(failed, found.tool, result.error)
+        if result.trained is not None:
+            _save(result.trained, plan)
+            yield result.trained
 
 
-@contextmanager
-def _warnings_once(tool: str) -> Iterator[None]:
-    """Say once what scikit-learn says at each of a hundred fits, such as that a model did not converge."""
+def _train(
+    found: ToolRecords, candidates: list[Candidate], settings: Settings, workers: int, node_bytes: int
+) -> _Result:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        yield
-    for said in dict.fromkeys(str(warning.message).splitlines()[0] for warning in caught):
-        print(f"{tool}: warning: {said}", file=sys.stderr, flush=True)
+        trained, failure = None, None
+        try:
+            trained = train_tool(found, candidates, settings, workers, node_bytes=node_bytes)
+        except RecordsError as error:
+            failure = error
+    # said once, what scikit-learn says at each of a hundred fits, such as that a model did not converge
+    said = tuple(dict.fromkeys(str(warning.message).splitlines()[0] for warning in caught))
+    return _Result(trained, failure, said)
 
 
-def _fail(failed: list[str], what: str, error: RecordsError) -> None:
-    failed.append(f"{what}: {error}")
+def _save(trained: Trained, plan: Plan) -> None:
+    tool = trained.bundle.tool
+    for outcome in trained.outcomes:
+        if outcome.parameters:
+            print(f"{tool}: best {outcome.rung.name} {outcome.parameters}")
+    build = bundle.save(trained.bundle, plan.directory)
+    print(f"{tool}: {trained.learned.rung.name} -> {publishing.folder_name(tool)}/{build}", flush=True)
+
+
+def fail(failed: list[str], what: str, error: RecordsError) -> None:
+    """Name what is skipped; that a tool has too few jobs for a model is no failure."""
+    if not isinstance(error, TooFewJobs):
+        failed.append(f"{what}: {error}")
     print(f"{what}: skipped: {error}", file=sys.stderr, flush=True)

@@ -1,25 +1,33 @@
-"""Jobs as a model is fitted on them, and the share of them that is held out."""
+"""Jobs as a model is fitted on them, and how they are divided into those seen and those not."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.model_selection import GroupKFold, train_test_split
 
 from galaxy_memory_rules.errors import RecordsError
 from galaxy_memory_rules.messages import JobDescription
 
 from .candidates import SEED
-from .distribution import Vector
+from .distribution import Rows, Vector
 from .features import FeatureSchema, Matrix
-from .records import ToolRecords
+from .history import History
+from .reference import reference_key, told_reference
 
-# With fewer rows neither a fold nor a test share says anything.
-MIN_ROWS = 30
 TEST_SHARE = 0.2
 FOLDS = 5
+# A fold of a small sample has to leave enough to fit on.
+_FOLDS_OF_FEW, _FEW = 10, 50
+# From here on the past is long enough to be lived through again in blocks; before, folds tell more.
+_IN_BLOCKS_FROM = 200
+# In time order, the first block has no model before it; the others each have one that knows all blocks before.
+_FIRST_BLOCK_SHARE, _BLOCKS = 0.25, 12
+# With fewer references told apart, one more says nothing of what a new one would be like.
+_MIN_REFERENCES = 8
+
+Fold = tuple[Rows, Rows]
 
 
 @dataclass(frozen=True)
@@ -28,30 +36,43 @@ class Sample:
 
     Parameters
     ----------
-    jobs : sequence of JobDescription, of length n_rows
-        What was known before each job.
+    history : History, of n_rows jobs
+        What was known before each job, and what was measured of it.
     schema : FeatureSchema
         Learned from a sample's own jobs, or from those it is compared with.
     matrix : array of shape (n_rows, n_columns)
         The jobs as the schema's rows.
-    peaks_bytes : array of shape (n_rows,)
-        What each job used at most.
     groups : int array of shape (n_rows,)
         The same number for jobs with identical inputs.
+    references : int array of shape (n_rows,)
+        The same number for jobs with the same reference, see `reference_key`.
     """
 
-    jobs: Sequence[JobDescription]
+    history: History
     schema: FeatureSchema
     matrix: Matrix
-    peaks_bytes: Vector
-    groups: npt.NDArray[np.int64]
+    groups: Rows
+    references: Rows
 
     @classmethod
-    def of(cls, jobs: Sequence[JobDescription], peaks_bytes: Vector, schema: FeatureSchema) -> "Sample":
-        """Describe `jobs` by `schema`."""
-        numbers: dict[Any, int] = {}
-        groups = np.array([numbers.setdefault(job.inputs, len(numbers)) for job in jobs], dtype=np.int64)
-        return cls(jobs, schema, schema.matrix(jobs), peaks_bytes, groups)
+    def of(cls, history: History, schema: FeatureSchema) -> "Sample":
+        """Describe the jobs of `history` by `schema`."""
+        groups = _numbered([job.inputs for job in history.jobs])
+        references = _numbered([reference_key(job) for job in history.jobs])
+        return cls(history, schema, schema.matrix(history.jobs), groups, references)
+
+    def __len__(self) -> int:
+        return len(self.history)
+
+    @property
+    def jobs(self) -> Sequence[JobDescription]:
+        """What was known before each job."""
+        return self.history.jobs
+
+    @property
+    def peaks_bytes(self) -> Vector:
+        """What each job needs, shape (n_rows,)."""
+        return self.history.peaks_bytes
 
     @property
     def log_peaks(self) -> Vector:
@@ -59,42 +80,80 @@ class Sample:
         return np.log(self.peaks_bytes)
 
     @property
-    def folds(self) -> GroupKFold:
-        """Folds in which jobs with identical inputs never stand on both sides."""
-        return GroupKFold(min(FOLDS, len(set(self.groups.tolist()))))
+    def folds(self) -> list[Fold]:
+        """Pairs of rows to fit on and rows to try on.
 
-    def part(self, rows: npt.NDArray[np.int64]) -> "Sample":
+        In time order each block is tried by what came before it; else, or where there are few jobs, jobs with
+        identical inputs never stand on both sides.
+        """
+        return _blocks(len(self)) if self.in_blocks else grouped_folds(self.groups)
+
+    @property
+    def in_blocks(self) -> bool:
+        """Whether the jobs are tried in time order."""
+        return self.history.in_time_order and len(self) >= _IN_BLOCKS_FROM
+
+    @property
+    def folds_for_search(self) -> list[Fold]:
+        """The folds that hyper-parameters are compared on: a few of them, whether or not in time order.
+
+        Raises
+        ------
+        RecordsError
+            If all jobs have identical inputs.
+        """
+        folds = grouped_folds(self.groups)
+        if not folds:
+            raise RecordsError("all jobs have identical inputs; expected at least two different ones")
+        return folds
+
+    @property
+    def tells_references(self) -> bool:
+        """Whether enough jobs name their reference to learn what an unseen one does."""
+        told = {reference for job in self.jobs if (reference := told_reference(job))}
+        return len(told) >= _MIN_REFERENCES
+
+    def part(self, rows: Rows) -> "Sample":
         """Return some of the rows, described as here."""
-        jobs = [self.jobs[row] for row in rows]
-        return Sample(jobs, self.schema, self.matrix[rows], self.peaks_bytes[rows], self.groups[rows])
+        return Sample(
+            self.history.part(rows),
+            self.schema,
+            self.matrix[rows],
+            _renumbered(self.groups[rows]),
+            _renumbered(self.references[rows]),
+        )
 
 
-def usable(found: ToolRecords) -> tuple[list[JobDescription], Vector]:
-    """Return jobs and peaks of records that can teach something.
-
-    Raises
-    ------
-    RecordsError
-        If they cannot be used, are too few, or do not vary.
-    """
-    if found.fault is not None:
-        raise found.fault
-    peaks_bytes = np.array([record.peak_bytes for record in found.records], dtype=np.float64)
-    if len(peaks_bytes) < MIN_ROWS:
-        dropped = "".join(f", {count} with {reason}" for reason, count in found.dropped.items())
-        raise RecordsError(f"{found.file}: {len(peaks_bytes)} usable rows{dropped}; expected at least {MIN_ROWS}")
-    if np.ptp(peaks_bytes) == 0:
-        raise RecordsError(f"{found.file}: {found.label} is {int(peaks_bytes[0])} in every row; nothing to learn")
-    return [record.job for record in found.records], peaks_bytes
+def split(history: History) -> tuple[Rows, Rows]:
+    """Hold out the seed's share of the rows: the newest where times are known."""
+    rows = np.arange(len(history))
+    if history.in_time_order:
+        kept = round(len(rows) * (1 - TEST_SHARE))
+        return rows[:kept], rows[kept:]
+    kept_rows, held_out = train_test_split(rows, test_size=TEST_SHARE, random_state=SEED)
+    return kept_rows, held_out
 
 
-def split(jobs: Sequence[JobDescription], peaks_bytes: Vector) -> tuple[Sample, Sample]:
-    """Hold out the seed's share of the rows; the schema is learned without them."""
-    kept, held_out = train_test_split(np.arange(len(jobs)), test_size=TEST_SHARE, random_state=SEED)
-    schema = FeatureSchema.learn([jobs[row] for row in kept])
-    if not schema.columns:
-        raise RecordsError("no column but the label varies; nothing to predict from")
-    train, test = (Sample.of([jobs[row] for row in rows], peaks_bytes[rows], schema) for rows in (kept, held_out))
-    if len(set(train.groups.tolist())) < 2:
-        raise RecordsError("all jobs have identical inputs; expected at least two different ones")
-    return train, test
+def _numbered(keys: Sequence[Any]) -> Rows:
+    numbers: dict[Any, int] = {}
+    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
+
+
+def _renumbered(numbers: Rows) -> Rows:
+    return np.unique(numbers, return_inverse=True)[1].astype(np.int64)
+
+
+def _blocks(count: int) -> list[Fold]:
+    edges = np.unique(np.linspace(max(round(_FIRST_BLOCK_SHARE * count), 1), count, _BLOCKS + 1).astype(int))
+    rows = np.arange(count)
+    return [(rows[:begin], rows[begin:end]) for begin, end in zip(edges[:-1], edges[1:])]
+
+
+def grouped_folds(groups: Rows) -> list[Fold]:
+    """Return pairs of rows to fit on and to try on, in which no group stands on both sides; none for one group."""
+    count = int(groups.max()) + 1
+    if count < 2:
+        return []
+    shuffled = np.random.default_rng(SEED).permutation(count)[groups]
+    folds = FOLDS if len(groups) >= _FEW else _FOLDS_OF_FEW
+    return list(GroupKFold(min(folds, count)).split(groups, groups=shuffled))

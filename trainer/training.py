@@ -1,33 +1,32 @@
-"""From the records of one tool to its bundle: every candidate is searched, scored and compared, the best is kept."""
+"""From the records of one tool to its bundle: every model is searched, tried and scored, the least wasteful is kept."""
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Optional
 
 import joblib
 import numpy as np
-import numpy.typing as npt
-from sklearn.base import clone
 from sklearn.metrics import mean_absolute_error, r2_score
-from sklearn.model_selection import GridSearchCV, cross_val_predict
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 
-from galaxy_memory_rules.errors import ConfigError
+from galaxy_memory_rules.errors import ConfigError, RecordsError, TooFewJobs
 
-from . import sizing
-from .bundle import Bundle, Model
+from .bundle import Bundle
 from .candidates import Candidate
-from .distribution import Distribution, Vector
+from .distribution import Vector
 from .facts import facts_of
 from .features import FeatureSchema, Matrix
-from .flatten import flatten
+from .history import History
+from .hygiene import Cleaned, clean
+from .learning import Learned, Settings, learn
 from .neighbours import Neighbours
-from .policy import SizingRule
+from .pricing import Offers
 from .records import ToolRecords
-from .regressor import Regressor
-from .replay import replay
-from .sample import Sample, split, usable
+from .replay import Replay, replay
+from .rungs import FOREST_FROM, LEAST_JOBS, Rung, of_candidate
+from .sample import Sample, split
 
 Progress = Callable[[], object]
 
@@ -56,163 +55,220 @@ class Scores:
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """A model with what it is worth.
-
-    Parameters
-    ----------
-    model : Forest or Regressor
-        Fitted on all rows of a sample.
-    choice : sizing.Choice
-        What to request of its distributions, chosen on rows that the models of the folds had not seen.
-    """
-
-    model: Model
-    choice: sizing.Choice
-
-
-@dataclass(frozen=True)
 class Outcome:
-    """What the search over one candidate's grid found.
+    """What one model is worth.
 
     Parameters
     ----------
-    candidate : Candidate
-        The entry of models.json.
-    best : Pipeline
-        Its best combination, fitted on the training rows.
+    rung : Rung
+        How it is fitted.
     parameters : dict
-        The values of that combination.
-    cross_validated_error : float
-        Mean absolute error on the log scale over the folds.
+        The best values of the grid that was searched; none for a model without one.
+    cross_validated_error : float or None
+        Mean absolute error on the log scale over the folds of that search.
     train, test : Scores
-        On the training rows and on those held out.
+        On the training rows, whose requests are those of models that had not seen them, and on the rows held out.
     seconds : float
         How long the search took.
     """
 
-    candidate: Candidate
-    best: Pipeline
+    rung: Rung
     parameters: dict[str, Any]
-    cross_validated_error: float
+    cross_validated_error: Optional[float]
     train: Scores
     test: Scores
     seconds: float
 
-    def scores(self) -> dict[str, Any]:
-        """Return what a bundle tells of the search."""
-        error = self.cross_validated_error
-        return {"cross_validated_error": error, "train": vars(self.train), "test": vars(self.test)}
+
+@dataclass(frozen=True)
+class HeldOut:
+    """How the whole policy, guards and rounding included, does on jobs that nothing was learned from.
+
+    Parameters
+    ----------
+    past, jobs : History
+        What was learned from, and the jobs that were held out.
+    requests_bytes : array of shape (n_jobs,)
+        First requests.
+    outcome : Replay
+        What they cost, with the policy's own second attempts.
+    """
+
+    past: History
+    jobs: History
+    requests_bytes: Vector
+    outcome: Replay
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The outcome of one tool's training.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The chosen model, fitted on all records.
+    learned : Learned
+        The same, with the trials that it was chosen by.
+    outcomes : list of Outcome
+        One for each model that was tried, the simplest first.
+    held_out : HeldOut or None
+        None where there are too few jobs to hold some out.
+    cleaned : Cleaned
+        What became of the records.
+    """
+
+    bundle: Bundle
+    learned: Learned
+    outcomes: list[Outcome]
+    held_out: Optional[HeldOut]
+    cleaned: Cleaned
+
+
+@dataclass(frozen=True)
+class _Searched:
+    """The best combination of one entry of models.json."""
+
+    rung: Rung
+    parameters: dict[str, Any] = field(default_factory=dict)
+    cross_validated_error: Optional[float] = None
+    seconds: float = 0.0
 
 
 def train_tool(
-    found: ToolRecords, candidates: Sequence[Candidate], failure_cap: float, workers: int, progress: Progress
-) -> tuple[Bundle, list[Outcome]]:
-    """Train every candidate on a tool's records and build the bundle of the best one.
+    found: ToolRecords,
+    candidates: Sequence[Candidate],
+    settings: Settings,
+    workers: int = 1,
+    progress: Progress = lambda: None,
+    node_bytes: Optional[int] = None,
+) -> Trained:
+    """Train every model on a tool's records and build the bundle of the one that wastes least under the cap.
 
     Parameters
     ----------
     found : ToolRecords
         The recorded jobs.
     candidates : sequence of Candidate
-        The models to try.
-    failure_cap : float
-        Share of first attempts that may run out of memory.
+        The models of models.json.
+    settings : Settings
+        The failure cap and what else an administrator decides.
     workers : int
         Fits that run at the same time.
     progress : callable
         Called after each fit of a search.
-
-    Returns
-    -------
-    bundle : Bundle
-        The best model, fitted again on all records.
-    outcomes : list of Outcome
-        One for each candidate, in their order.
+    node_bytes : int, optional
+        The memory of the largest node: what is above it is no peak.
 
     Raises
     ------
+    TooFewJobs
+        If there are fewer than `LEAST_JOBS` usable records.
     RecordsError
-        If the records are too few, or do not vary.
+        If the records cannot be used, or their peaks do not vary.
     ConfigError
         If a candidate cannot be fitted with the parameters it was given.
     """
-    jobs, peaks_bytes = usable(found)
-    train, test = split(jobs, peaks_bytes)
+    cleaned = usable(found, node_bytes)
+    history = History.of(cleaned.records, cleaned.censored)
     # threads: the fits release the interpreter, no matrix is copied, and Ctrl-C leaves no process behind
     with joblib.parallel_config(backend="threading", n_jobs=workers):
-        outcomes = [_search(candidate, train, test, failure_cap, progress) for candidate in candidates]
-        best = choose(outcomes)
-        schema = FeatureSchema.learn(jobs)
-        everything = Sample.of(jobs, peaks_bytes, schema)
-        fitted = clone(best.best).fit(everything.matrix, everything.log_peaks)
-        served = judge(fitted, best.candidate, everything, failure_cap)
-    rule = SizingRule.learn(schema, jobs, peaks_bytes, failure_cap, served.choice)
-    neighbours = Neighbours.learn(schema, [schema.features(job) for job in jobs])
-    facts = facts_of(found, best.candidate, best.parameters, best.scores(), everything)
-    return Bundle(found.tool, schema, served.model, neighbours, rule, facts), outcomes
+        searched, outcomes, held_out = _try(history, candidates, settings, progress)
+        learned = _learn(history, settings, [one.rung for one in searched])
+    best = next((one for one in searched if one.rung.name == learned.rung.name), _Searched(learned.rung))
+    neighbours = Neighbours.learn(learned.schema, [learned.schema.features(job) for job in history.jobs])
+    scores = next((one for one in outcomes if one.rung.name == learned.rung.name), None)
+    facts = facts_of(found, cleaned, history, learned, best.parameters, scores, held_out.outcome if held_out else None)
+    bundle = Bundle(found.tool, learned.schema, learned.model, neighbours, learned.rule, facts)
+    return Trained(bundle, learned, outcomes, held_out, cleaned)
 
 
-def choose(outcomes: Sequence[Outcome]) -> Outcome:
-    """Decide which candidate is served: the one with the least cross-validated error."""
-    return min(outcomes, key=lambda outcome: outcome.cross_validated_error)
+def usable(found: ToolRecords, node_bytes: Optional[int] = None) -> Cleaned:
+    """Return records that can teach something.
 
-
-def judge(fitted: Pipeline, candidate: Candidate, sample: Sample, failure_cap: float) -> Fitted:
-    """Turn a fitted pipeline into a model, and choose what to request of it by replay on the folds' held-out rows.
-
-    Parameters
-    ----------
-    fitted : Pipeline
-        Fitted on `sample`.
-    candidate : Candidate
-        Which model it is.
-    sample : Sample
-        The rows.
-    failure_cap : float
-        Share of first attempts that may run out of memory.
+    Raises
+    ------
+    TooFewJobs
+        If they are too few for any model.
+    RecordsError
+        If they cannot be used, or do not vary.
     """
-    if candidate.is_forest:
-        model: Model = _forest(fitted, sample)
-        unseen = _forests_of_folds(fitted, sample)
-    else:
-        points = cross_val_predict(
-            clone(fitted), sample.matrix, sample.log_peaks, groups=sample.groups, cv=sample.folds
+    if found.fault is not None:
+        raise found.fault
+    cleaned = clean(found.records, node_bytes)
+    if len(cleaned.records) < LEAST_JOBS:
+        dropped = "".join(f", {count} with {reason}" for reason, count in (found.dropped + cleaned.dropped).items())
+        raise TooFewJobs(
+            f"{found.file}: {len(cleaned.records)} usable rows{dropped}; expected at least {LEAST_JOBS}: the rule "
+            "keeps the destination's own memory"
         )
-        model = Regressor.from_residuals(fitted, sample.log_peaks - points.ravel())
-        unseen = model.around(points.ravel())
-    return Fitted(model, sizing.choose(unseen, sample.peaks_bytes, failure_cap))
+    peaks = {record.peak_bytes for record in cleaned.records}
+    if len(peaks) == 1:
+        raise RecordsError(f"{found.file}: {found.label} is {peaks.pop()} in every row; nothing to learn")
+    return cleaned
 
 
-def _forest(fitted: Pipeline, sample: Sample) -> Model:
-    return flatten([tree.tree_ for tree in fitted[-1].estimators_], sample.matrix, sample.log_peaks)
+def _try(
+    history: History, candidates: Sequence[Candidate], settings: Settings, progress: Progress
+) -> tuple[list[_Searched], list[Outcome], Optional[HeldOut]]:
+    """Search, learn and choose on four fifths of the jobs, and score all models on the others."""
+    kept, rest = split(history) if len(history) >= FOREST_FROM else (np.arange(len(history)), None)
+    past = history.part(kept)
+    schema = FeatureSchema.learn(past.jobs, settings.genomes)
+    train = Sample.of(past, schema)
+    searched = [_search(candidate, train, progress) for candidate in candidates] if rest is not None else []
+    if rest is None:
+        return searched, [], None
+    learned = _learn(past, settings, [one.rung for one in searched])
+    test = Sample.of(history.part(rest), schema)
+    by_name = {one.rung.name: one for one in searched}
+    outcomes = [_outcome(by_name.get(rung.name, _Searched(rung)), learned, train, test) for rung in learned.ladder]
+    return searched, outcomes, hold_out(learned, past, history.part(rest))
 
 
-def _forests_of_folds(fitted: Pipeline, sample: Sample) -> list[Distribution]:
-    """Return for each row the belief of a forest that has not seen it."""
-
-    def of_fold(kept: npt.NDArray[np.int64], held_out: npt.NDArray[np.int64]) -> list[Distribution]:
-        part = sample.part(kept)
-        return _forest(clone(fitted).fit(part.matrix, part.log_peaks), part).predict(sample.matrix[held_out])
-
-    folds = list(sample.folds.split(sample.matrix, groups=sample.groups))
-    beliefs = joblib.Parallel()(joblib.delayed(of_fold)(kept, held_out) for kept, held_out in folds)
-    by_row = {
-        int(row): belief
-        for (_, held_out), of_rows in zip(folds, beliefs, strict=True)
-        for row, belief in zip(held_out, of_rows, strict=True)
-    }
-    return [by_row[row] for row in range(len(sample.jobs))]
+def hold_out(learned: Learned, past: History, jobs: History) -> HeldOut:
+    """Size jobs that nothing was learned from, as the service will."""
+    first_bytes = np.array([request.memory_bytes for request in learned.requests(jobs)], dtype=np.float64)
+    then = learned.requests(jobs, first_bytes)
+    then_bytes = np.array([request.memory_bytes for request in then], dtype=np.float64)
+    outcome = replay(first_bytes, jobs.peaks_bytes, jobs.run_hours, then_bytes)
+    return HeldOut(past, jobs, first_bytes, outcome)
 
 
-def score(fitted: Fitted, sample: Sample) -> Scores:
-    """Compare a model's predictions and requests with what the jobs of `sample` used."""
-    distributions = fitted.model.predict(sample.matrix)
-    points = np.array([distribution.point_bytes for distribution in distributions], dtype=np.float64)
-    errors = np.abs(points / sample.peaks_bytes - 1)
-    outcome = replay(fitted.choice.requests_bytes(distributions), sample.peaks_bytes)
+def _learn(history: History, settings: Settings, others: Sequence[Rung]) -> Learned:
+    learned = learn(history, settings, others)
+    if learned is None:
+        raise TooFewJobs(f"{len(history)} jobs; expected at least {LEAST_JOBS}")
+    return learned
+
+
+def _outcome(searched: _Searched, learned: Learned, train: Sample, test: Sample) -> Outcome:
+    model, trial = searched.rung.fit(train), learned.trials[searched.rung.name]
+
+    def scores(sample: Sample, requests_bytes: Optional[Vector]) -> Scores:
+        believed = model.predict(sample.matrix)
+        if requests_bytes is None:
+            offers = Offers.of(believed, learned.rule.typical_bytes)
+            requests_bytes = offers.cheapest_bytes(trial.choice.price) * trial.choice.factor
+        return _scores(np.exp(believed.points), requests_bytes, sample.history)
+
+    return Outcome(
+        searched.rung,
+        searched.parameters,
+        searched.cross_validated_error,
+        scores(train, trial.requests_bytes),
+        scores(test, None),
+        searched.seconds,
+    )
+
+
+def _scores(points_bytes: Vector, requests_bytes: Vector, history: History) -> Scores:
+    """Compare predictions and requests with what the jobs used; where there is no request a job counts for neither."""
+    peaks_bytes, rows = history.peaks_bytes, np.isfinite(requests_bytes)
+    errors = np.abs(points_bytes / peaks_bytes - 1)
+    outcome = replay(requests_bytes[rows], peaks_bytes[rows], history.run_hours[rows])
     return Scores(
-        r2=float(r2_score(sample.peaks_bytes, points)),
+        r2=float(r2_score(peaks_bytes, points_bytes)),
         mape=float(errors.mean()),
         median_ape=float(np.median(errors)),
         under_allocated=outcome.failure_rate,
@@ -220,26 +276,22 @@ def score(fitted: Fitted, sample: Sample) -> Scores:
     )
 
 
-def _search(candidate: Candidate, train: Sample, test: Sample, failure_cap: float, progress: Progress) -> Outcome:
+def _search(candidate: Candidate, train: Sample, progress: Progress) -> _Searched:
     def scored(estimator: Pipeline, matrix: Matrix, log_peaks: Vector) -> float:
         progress()
         return -float(mean_absolute_error(log_peaks, estimator.predict(matrix)))
 
     begin = time.perf_counter()
     search = GridSearchCV(
-        candidate.pipeline(), candidate.pipeline_grid(), cv=train.folds, scoring=scored, error_score="raise"
+        candidate.pipeline(), candidate.pipeline_grid(), cv=train.folds_for_search, scoring=scored, error_score="raise"
     )
     try:
-        search.fit(train.matrix, train.log_peaks, groups=train.groups)
-        fitted = judge(search.best_estimator_, candidate, train, failure_cap)
+        search.fit(train.matrix, train.log_peaks)
     except (ValueError, TypeError) as error:
         raise ConfigError(f"{candidate.name}: scikit-learn refuses it: {str(error).splitlines()[0]}") from error
-    return Outcome(
-        candidate,
-        search.best_estimator_,
+    return _Searched(
+        of_candidate(candidate, search.best_estimator_),
         {name.rsplit("__", 1)[1]: value for name, value in search.best_params_.items()},
         -float(search.best_score_),
-        score(fitted, train),
-        score(fitted, test),
         time.perf_counter() - begin,
     )

@@ -1,0 +1,76 @@
+"""Options that several commands of the trainer share, and how they are read."""
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .sizing_config import SizingConfig
+
+# What stands for "not told" where None has a meaning of its own: count the cost alone.
+NOT_TOLD = "as in the sizing file"
+
+
+def add_input(parser: argparse.ArgumentParser) -> None:
+    """Add where the recorded jobs are listed."""
+    parser.add_argument("-i", "--input", type=Path, required=True, help="CSV with the columns input_file,label")
+
+
+def add_sizing(parser: argparse.ArgumentParser) -> None:
+    """Add what an administrator decides about sizing, and how many tools are done at the same time."""
+    parser.add_argument(
+        "-s", "--sizing", type=Path, metavar="FILE", help="YAML as config/sizing.yml; else its defaults"
+    )
+    parser.add_argument(
+        "--failure-cap",
+        type=_cap,
+        default=NOT_TOLD,
+        metavar="SHARE",
+        help="share of first attempts that may run out of memory, or `none` to count the cost alone (default 0.05)",
+    )
+    parser.add_argument(
+        "--jobs",
+        type=positive,
+        default=len(os.sched_getaffinity(0)),
+        metavar="N",
+        help="tools that are done at the same time (default: the cores of this machine)",
+    )
+
+
+def sizing_of(options: argparse.Namespace) -> "SizingConfig":
+    """Return what `add_sizing` lets an administrator decide.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be used.
+    """
+    from .sizing_config import DEFAULTS, load_sizing, with_cap
+
+    config = load_sizing(options.sizing) if options.sizing else DEFAULTS
+    return config if options.failure_cap == NOT_TOLD else with_cap(config, options.failure_cap)
+
+
+def positive(text: str) -> int:
+    """Read a number of at least 1."""
+    return at_least(1, text)
+
+
+def at_least(least: int, text: str) -> int:
+    """Read a whole number that is not below `least`."""
+    number = int(text)
+    if number < least:
+        raise argparse.ArgumentTypeError(f"{text} is not at least {least}")
+    return number
+
+
+def _cap(text: str) -> Any:
+    if text == NOT_TOLD:
+        return text
+    from .sizing_config import parse_cap
+
+    try:
+        return parse_cap(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
