@@ -37,6 +37,8 @@ def main() -> int:
         "config/input_files.csv",
         "-m",
         "config/models.json",
+        "-s",
+        "config/sizing.yml",
         "-o",
         "output_files/output.csv",
         "-d",

@@ -8,6 +8,7 @@ from statistics import geometric_mean
 from typing import Any, Optional
 
 from .backtest import OURS
+from .page import ToolPage
 from .replay import Replay
 
 # how each figure is called in a table, and written there
@@ -50,6 +51,8 @@ class ToolResult:
         Why a policy could not be asked.
     notes : list of str
         What was warned of on the way, or at a tool before it.
+    page : ToolPage, optional
+        The same for a person to look at, where that was asked for.
     """
 
     tool: str
@@ -64,11 +67,12 @@ class ToolResult:
     replays: dict[str, Replay]
     unavailable: dict[str, str]
     notes: list[str] = field(default_factory=list)
+    page: Optional[ToolPage] = None
 
     def to_dict(self, in_force: Optional[str]) -> dict[str, Any]:
         """Return what JSON gets, with what ours saves against the rule in force."""
         policies = {name: _figures(replay) for name, replay in self.replays.items()}
-        told = {name: value for name, value in vars(self).items() if name not in ("replays", "notes")}
+        told = {name: value for name, value in vars(self).items() if name not in ("replays", "notes", "page")}
         return {**told, "policies": policies, "saved": _saved(policies, in_force)}
 
 

@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--step", type=positive, metavar="N", help="jobs until it learns anew (default: 5 %% of the past, 50 to 150)")
     add("--seed", type=_seed, metavar="N", help="of what is shuffled (default: 13, or 1996 for arrivals)")
     add("--format", choices=FORMATS, default="text", help="how the results are written (default: text)")
+    add("--report", type=Path, metavar="FILE", help="HTML page that gets the results, with plots beside it")
     add("-o", "--output", type=Path, metavar="FILE", help="write them there instead of on the screen")
 
 
@@ -51,6 +52,7 @@ def run(options: argparse.Namespace) -> int:
         If an option or a configuration file is wrong.
     """
     # after the options are read: --help has no scikit-learn to wait for
+    from . import page
     from .backtest_report import as_json, as_text
     from .backtest_tools import backtest_all
     from .input_files import load_input_files
@@ -62,6 +64,8 @@ def run(options: argparse.Namespace) -> int:
         _write(options.output, "a", "")
     report = backtest_all(files, plan, options.jobs)
     _warn(report)
+    if options.report:
+        page.write([result.page for result in report.tools if result.page], options.report)
     text = as_json(report) if options.format == "json" else as_text(report)
     if options.output:
         _write(options.output, "w", f"{text}\n")
@@ -81,6 +85,7 @@ def _plan(options: argparse.Namespace) -> "Plan":
         options.division,
         options.seed,
         options.step,
+        with_pages=options.report is not None,
     )
 
 

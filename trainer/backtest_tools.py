@@ -13,6 +13,7 @@ from tqdm import tqdm
 from galaxy_memory_rules.errors import ConfigError, RecordsError
 
 from .backtest import OURS, backtest, comparisons, ours
+from .backtest_page import page_of
 from .backtest_report import Report, ToolResult
 from .divisions import chosen, divide
 from .history import History
@@ -39,6 +40,7 @@ class Plan:
     seed: Optional[int] = None
     step: Optional[int] = None
     usual: Usual = Usual()
+    with_pages: bool = False
 
     def settings(self, tool: str) -> Settings:
         """Return what is decided for one tool; rounded requests would compare the rounding: the peers do not round."""
@@ -117,7 +119,9 @@ def _result(found: ToolRecords, plan: Plan) -> ToolResult:
     history = History.of(cleaned.records, cleaned.censored)
     divisions = divide(history, plan.division, plan.seed, plan.step)
     asked = history.part(np.concatenate([division.asked_rows for division in divisions]))
-    done = backtest(history, _policies(plan, plan.settings(found.tool), asked), divisions)
+    settings, dropped = plan.settings(found.tool), found.dropped + cleaned.dropped
+    done = backtest(history, _policies(plan, settings, asked), divisions)
+    in_force = plan.in_force.policy.name if plan.in_force else None
     return ToolResult(
         tool=found.tool,
         file=found.file,
@@ -126,10 +130,11 @@ def _result(found: ToolRecords, plan: Plan) -> ToolResult:
         unit=history.unit,
         jobs=len(history),
         asked=len(asked),
-        dropped=dict(found.dropped + cleaned.dropped),
+        dropped=dict(dropped),
         flagged=dict(cleaned.flagged),
         replays={name: outcome.replay for name, outcome in done.outcomes.items()},
         unavailable=done.unavailable,
+        page=page_of(found.tool, history, done, settings, cleaned, dropped, in_force) if plan.with_pages else None,
     )
 
 

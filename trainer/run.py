@@ -67,7 +67,7 @@ def train_all(plan: Plan) -> list[str]:
     failed: list[str] = []
     with publishing.lock(plan.directory):
         tools = read_tools(input_files, failed)
-        trained = [one for one in _publish(tools, candidates, plan, failed)]
+        trained = list(_publish(tools, candidates, plan, failed))
     if trained:
         lines = [line for one in trained for line in report.lines(one)]
         report.write_csv(plan.output, lines)

@@ -21,7 +21,7 @@ FOLDS = 5
 # A fold of a small sample has to leave enough to fit on.
 _FOLDS_OF_FEW, _FEW = 10, 50
 # From here on the past is long enough to be lived through again in blocks; before, folds tell more.
-_IN_BLOCKS_FROM = 200
+_IN_BLOCKS_FROM = 400
 # In time order, the first block has no model before it; the others each have one that knows all blocks before.
 _FIRST_BLOCK_SHARE, _BLOCKS = 0.25, 12
 # With fewer references told apart, one more says nothing of what a new one would be like.

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .learning import Learned
 from .page import CapPoint, PolicyLine, ToolPage
 from .peers import Policy, peers, requested
 from .replay import Replay, replay
@@ -43,9 +44,7 @@ def page_of(trained: Trained, held_out: HeldOut) -> ToolPage:
         censored=held_out.jobs.censored,
         limit_bytes=trained.cleaned.limit_bytes,
         policies=_policies(held_out),
-        cap_curve=[
-            CapPoint(cap, curve.rel, curve.wastage_gbh, curve.failure_rate) for cap, curve in learned.cap_curve.items()
-        ],
+        cap_curve=cap_points(learned),
         unit=held_out.jobs.unit,
     )
 
@@ -55,15 +54,16 @@ def choice_text(choice: Choice) -> str:
     factor = "" if choice.factor == 1 else f", times {choice.factor:.4g}"
     if choice.price is None:
         return f"the largest peak thought possible{factor}"
-    return f"the cheapest request where a failed attempt costs {choice.price:.4g} times its usual memory{factor}"
+    price = f", a failed attempt counted {choice.price:.4g} times its usual memory more" if choice.price else ""
+    return f"what is expected to waste least{price}{factor}"
 
 
 def _policies(held_out: HeldOut) -> list[PolicyLine]:
     known = peers()
-    lines = [_line("galaxy-memory-rules", held_out.outcome)]
-    lines += [_line(name, _replay(known[name], held_out)) for name in _PEERS]
+    lines = [policy_line("galaxy-memory-rules", held_out.outcome)]
+    lines += [policy_line(name, _replay(known[name], held_out)) for name in _PEERS]
     if np.isfinite(held_out.jobs.requested_bytes).all():
-        lines.append(_line(_REQUESTED, _replay(requested(), held_out), in_force=True))
+        lines.append(policy_line(_REQUESTED, _replay(requested(), held_out), in_force=True))
     return lines
 
 
@@ -73,7 +73,13 @@ def _replay(policy: Policy, held_out: HeldOut) -> Replay:
     return replay(asked.first_bytes, jobs.peaks_bytes, jobs.run_hours, asked.then_bytes)
 
 
-def _line(name: str, outcome: Replay, in_force: bool = False) -> PolicyLine:
+def cap_points(learned: Learned) -> list[CapPoint]:
+    """Return what other failure caps would have cost."""
+    return [CapPoint(cap, curve.rel, curve.wastage_gbh, curve.failure_rate) for cap, curve in learned.cap_curve.items()]
+
+
+def policy_line(name: str, outcome: Replay, in_force: bool = False) -> PolicyLine:
+    """Return how a policy did as a line of the page."""
     return PolicyLine(
         name,
         outcome.rel,
