@@ -9,7 +9,7 @@ PYTHON39 ?= $(shell for python in "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.9.*
 GALAXY ?= 26.1.*
 BIN := .venv/bin
 
-.PHONY: demo test lint bench record test-galaxy test-recording clean
+.PHONY: demo test lint bench bench-sizing record test-galaxy test-recording clean
 
 demo: .venv/ready
 	$(BIN)/python examples/demo.py
@@ -23,7 +23,11 @@ lint: .venv/ready
 	$(BIN)/mypy
 
 bench: .venv/ready
-	for file in tests/bench_*.py; do $(BIN)/python $$file || exit 1; done
+	for file in $(filter-out tests/bench_sizing.py,$(wildcard tests/bench_*.py)); do $(BIN)/python $$file || exit 1; done
+
+# half an hour: the sizing on the recorded jobs in ../shared/data beside its peers; name parts with PARTS="org few"
+bench-sizing: .venv/ready
+	$(BIN)/python tests/bench_sizing.py $(PARTS)
 
 record: .venv/ready
 	@for program in bowtie2 hisat2 samtools; do command -v $$program >/dev/null || missing=yes; done; \

@@ -19,6 +19,7 @@ sys.path.insert(0, str(ROOT))
 from service.predictor import Predictor  # noqa: E402
 from trainer import bundle  # noqa: E402
 from trainer.candidates import Candidate  # noqa: E402
+from trainer.learning import Settings  # noqa: E402
 from trainer.readers import read  # noqa: E402
 from trainer.training import train_tool  # noqa: E402
 
@@ -59,7 +60,7 @@ def main() -> None:
     row = table.drop(columns=LABEL).iloc[:1]
     [found] = read(path, LABEL)
     grid = {name: [value] for name, value in PARAMETERS.items()}
-    made, _ = train_tool(found, [Candidate("forest", ExtraTreesRegressor, grid)], 0.05, 2, lambda: None)
+    made = train_tool(found, [Candidate("forest", ExtraTreesRegressor, grid)], Settings(), 2).bundle
     with TemporaryDirectory() as folder:
         bundle.save(made, Path(folder))
         predictor, job = Predictor.open(Path(folder)), found.records[0].job

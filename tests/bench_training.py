@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from trainer.candidates import Candidate, load_candidates  # noqa: E402
+from trainer.learning import Settings  # noqa: E402
 from trainer.readers import read  # noqa: E402
 from trainer.sample import FOLDS  # noqa: E402
 from trainer.training import train_tool  # noqa: E402
@@ -40,7 +41,7 @@ def ours(path: Path, candidate: Candidate) -> float:
     """Return the time from the file to the bundle: read, search, score, refit on all rows, flatten."""
     begin = time.perf_counter()
     [found] = read(path, LABEL)
-    train_tool(found, [candidate], 0.05, WORKERS, lambda: None)
+    train_tool(found, [candidate], Settings(), WORKERS)
     return time.perf_counter() - begin
 
 

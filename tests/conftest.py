@@ -9,35 +9,37 @@ from hypothesis import settings
 from sklearn.ensemble import ExtraTreesRegressor
 
 from trainer import bundle, publishing
-from trainer.bundle import Bundle
 from trainer.candidates import Candidate
+from trainer.learning import Settings
 from trainer.readers import read
-from trainer.training import Outcome, train_tool
+from trainer.training import Trained, train_tool
 
 # the machines that run the tests are slow and shared: no example is too slow
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 FOREST = Candidate("ExtraTrees", ExtraTreesRegressor, {"n_estimators": [5, 10]})
+# four fifths of them are 64, of which every rung is tried and the forest is the least wasteful
+ROWS = 80
 
 
-def train(folder: Path, candidates: Sequence[Candidate] = (FOREST,)) -> tuple[Bundle, list[Outcome]]:
+def train(folder: Path, candidates: Sequence[Candidate] = (FOREST,), rows: int = ROWS) -> Trained:
     """Train on the recorded jobs whose formula is known."""
-    path = recorded.write(folder / "tool.csv", recorded.rows())
+    path = recorded.write(folder / "tool.csv", recorded.rows(rows))
     [found] = read(path, recorded.LABEL, written="tool.csv")
-    return train_tool(found, candidates, 0.05, 1, lambda: None)
+    return train_tool(found, candidates, Settings())
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Bundle, list[Outcome]]:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """A bundle and how it came about."""
     return train(tmp_path_factory.mktemp("trained"))
 
 
 @pytest.fixture(scope="session")
-def models(trained: tuple[Bundle, list[Outcome]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def models(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the published bundle of `tool`; not to be changed."""
     root = tmp_path_factory.mktemp("models")
     with publishing.lock(root):
-        bundle.save(trained[0], root)
+        bundle.save(trained.bundle, root)
     return root

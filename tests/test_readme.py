@@ -18,6 +18,15 @@ from serving import ROOT
 from galaxy_memory_rules.config import PLACEHOLDERS, load_config
 from service.app import create_app
 from service.predictor import Predictor
+from trainer.backtest_run import DIVISIONS
+from trainer.peers import peers
+from trainer.policy import (
+    BEYOND_TRAINING_SIZES,
+    MISSING_INPUT,
+    UNKNOWN_VERSION,
+    UNSEEN_CATEGORY,
+    UNSEEN_REFERENCE,
+)
 
 README = ROOT / "README.md"
 # A fenced block that a step of the demo prints.
@@ -55,7 +64,7 @@ def test_the_printed_results_are_what_the_demo_prints(printed: dict[str, str]) -
 
 def _words(text: str) -> list[str]:
     """Return a text without its numbers, and without what depends on them."""
-    settled = re.sub(r"\{'max_depth.*\}|(?<=: )\w+Regressor(?= ->)", "BEST", _CHANGING.sub("#", text))
+    settled = re.sub(r"\{'max_depth.*\}|(?<=: )[\w -]+(?= -> \w+/)", "BEST", _CHANGING.sub("#", text))
     return _NUMBER.sub("#", settled.replace("yes", "")).split()
 
 
@@ -76,7 +85,7 @@ def test_every_setting_of_the_rule_is_in_the_table() -> None:
     assert "`default_destination`" in text
 
 
-@pytest.mark.parametrize(("program", "arguments"), [("trainer", ["train"]), ("service", [])])
+@pytest.mark.parametrize(("program", "arguments"), [("trainer", ["train"]), ("trainer", ["backtest"]), ("service", [])])
 def test_every_option_is_in_its_table(program: str, arguments: list[str]) -> None:
     told = subprocess.run(
         [sys.executable, "-m", program, *arguments, "--help"], cwd=ROOT, capture_output=True, text=True, check=True
@@ -84,6 +93,24 @@ def test_every_option_is_in_its_table(program: str, arguments: list[str]) -> Non
     text = README.read_text()
     for option in set(re.findall(r"(?<![\w-])--[a-z-]+", told.stdout)) - {"--help"}:
         assert f"`{option}" in text or f", {option}" in text, option
+
+
+def test_every_setting_of_sizing_is_in_the_table() -> None:
+    text = README.read_text()
+    for setting in yaml.safe_load((ROOT / "config" / "sizing.yml").read_text()):
+        assert f"| `{setting}` |" in text
+
+
+def test_every_guard_is_in_the_table() -> None:
+    text = README.read_text()
+    for guard in (BEYOND_TRAINING_SIZES, MISSING_INPUT, UNKNOWN_VERSION, UNSEEN_CATEGORY, UNSEEN_REFERENCE):
+        assert f"| `{guard}` |" in text
+
+
+def test_every_peer_and_division_is_named() -> None:
+    text = README.read_text()
+    for name in (*peers(), *DIVISIONS):
+        assert f"`{name}`" in text
 
 
 def test_every_address_is_in_its_table(models: Path) -> None:

@@ -202,14 +202,22 @@ def test_the_documentation_page_needs_nothing_from_elsewhere(client: TestClient)
 
 def test_what_is_loaded_can_be_listed_and_looked_at(client: TestClient) -> None:
     [line] = client.get("/v1/tools").json()["tools"]
-    assert (line["tool"], line["rows"], line["promised_failure_rate"], line["source"]) == ("tool", 60, 0.05, "forest")
+    assert (line["tool"], line["rows"], line["promised_failure_rate"], line["source"]) == ("tool", 80, 0.05, "forest")
     details = client.get("/v1/tools/tool").json()
     assert details["bundle"] == line["bundle"]
-    # 60 records of 1 to 60 MiB; every fourth has a genome of 3 MiB
+    # 80 records of 1 to 80 MiB; every fourth has a genome of 3 MiB
     assert details["sizes_bytes"] == {
-        "input_1": {"smallest": MIB, "median": 30.5 * MIB, "largest": 60 * MIB},
+        "input_1": {"smallest": MIB, "median": 40.5 * MIB, "largest": 80 * MIB},
         "own_file": {"smallest": 3 * MIB, "median": 3 * MIB, "largest": 3 * MIB},
     }
+    assert line["model"] == "forest of extremely randomised trees"
+    # of the 16 jobs held out
+    assert line["achieved_failure_rate"] * 16 == pytest.approx(round(line["achieved_failure_rate"] * 16))
+    least, most = line["achieved_failure_interval"]
+    assert least <= line["achieved_failure_rate"] <= most
+    assert line["test_rel"] >= 1
+    assert (details["rows_dropped"], details["rows_flagged"], details["limit_bytes"]) == ({}, {}, None)
+    assert [point["failure_cap"] for point in details["cap_curve"]] == [0.01, 0.02, 0.05, 0.1, 0.2, None]
     assert details["categories"]["parameter:mode"] == ["fast", "sensitive"]
     assert client.get(f"/v1/tools/{JOB['tool_id']}").json() == details
     assert client.get("/v1/tools/cat1").status_code == 404

@@ -12,8 +12,7 @@ from galaxy_memory_rules.messages import InputDataset, JobDescription, MemoryRec
 from service.predictor import Predictor
 from trainer import publishing
 from trainer.bundle import Bundle
-from trainer.candidates import Candidate, public_regressors
-from trainer.training import Outcome
+from trainer.training import Trained
 
 MIB = 1024**2
 FAMILY = "toolshed.g2.bx.psu.edu/repos/devteam/bowtie2/bowtie2"
@@ -25,8 +24,8 @@ def job(tool: str = "tool", size_bytes: int = 30 * MIB) -> JobDescription:
 
 
 @pytest.fixture
-def found(trained: tuple[Bundle, list[Outcome]]) -> Bundle:
-    return dataclasses.replace(trained[0], build="0123456789abcdef")
+def found(trained: Trained) -> Bundle:
+    return dataclasses.replace(trained.bundle, build="0123456789abcdef")
 
 
 def test_a_recommendation_covers_the_need_and_tells_its_story(found: Bundle) -> None:
@@ -39,7 +38,7 @@ def test_a_recommendation_covers_the_need_and_tells_its_story(found: Bundle) -> 
     assert 0 <= answer.failure_probability <= 0.05
     assert (answer.tool, answer.source, answer.bundle) == ("tool", "forest", "tool/0123456789abcdef")
     assert answer.guards == ()
-    assert " quantile of 60 recorded jobs" in answer.reasons[0]
+    assert " quantile of 80 recorded jobs" in answer.reasons[0]
 
 
 def test_what_was_not_told_is_said(found: Bundle) -> None:
@@ -108,7 +107,27 @@ def test_a_damaged_bundle_is_named_in_the_log_and_the_others_are_served(
     assert "damaged" in said
 
 
-def test_other_estimators_are_served_under_their_class(tmp_path: Path) -> None:
-    linear = Candidate("Linear", public_regressors()["sklearn.linear_model.LinearRegression"], {})
-    made, _ = train(tmp_path, [linear])
-    assert Predictor([made]).recommend(job()).source == "LinearRegression"
+@pytest.mark.parametrize(
+    ("rows", "source"),
+    [
+        (12, "pooled"),
+        (30, "line"),
+    ],
+)
+def test_a_tool_with_few_jobs_is_answered_by_a_simpler_rung(rows: int, source: str, tmp_path: Path) -> None:
+    answer = Predictor([train(tmp_path, [], rows).bundle]).recommend(job(size_bytes=5 * MIB))
+    assert answer.source == source
+    # 100 MiB and twice 5 MiB, where half of the jobs need 50 MiB more
+    assert 110 * MIB <= answer.memory_bytes <= 256 * MIB
+
+
+def test_a_size_beyond_those_recorded_is_guarded(found: Bundle) -> None:
+    answer = Predictor([found]).recommend(job(size_bytes=1024 * MIB))
+    assert answer.guards == ("beyond_training_sizes",)
+    # 100 MiB and twice 1 GiB
+    assert answer.memory_bytes >= (100 + 2 * 1024) * MIB
+
+
+def test_other_estimators_are_served_under_their_class(found: Bundle) -> None:
+    linear = dataclasses.replace(found, facts={**found.facts, "model": {"source": "LinearRegression"}})
+    assert Predictor([linear]).recommend(job()).source == "LinearRegression"

@@ -6,6 +6,7 @@ from fastapi.testclient import TestClient
 
 from service.app import create_app
 from service.predictor import Predictor
+from trainer.learning import Settings
 from trainer.readers import read
 from trainer.training import train_tool
 
@@ -20,7 +21,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> TestClient:
     rows = [(size * MIB, 1 + size % 3, 1, (100 + 3 * size) * MIB) for size in range(1, 61)]
     path.write_text("".join(f"{CIRCOS},{','.join(map(str, row))},2022-05-05 09:55:37.128908\n" for row in rows))
     [found] = read(path, "memory_bytes")
-    made, _ = train_tool(found, [FOREST], 0.05, 1, lambda: None)
+    made = train_tool(found, [FOREST], Settings()).bundle
     return TestClient(create_app(Predictor([made])))
 
 

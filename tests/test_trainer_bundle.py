@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import recorded
 from conftest import train
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -20,16 +21,25 @@ from galaxy_memory_rules.messages import InputDataset, JobDescription
 from trainer import bundle, publishing
 from trainer.bundle import Bundle
 from trainer.candidates import Candidate, public_regressors
-from trainer.training import Outcome
+from trainer.distribution import Beliefs
+from trainer.history import History
+from trainer.lines import LEVELS, Line
+from trainer.readers import read
+from trainer.regressor import Regressor
+from trainer.rungs import of_candidate
+from trainer.sample import Sample
+from trainer.training import Trained
 
 MIB = 1024**2
 JOB = JobDescription("tool", inputs=(InputDataset("input_1", 30 * MIB, "fastqsanger"),), parameters={"mode": "fast"})
 
-Trained = tuple[Bundle, list[Outcome]]
+
+def believed(found: Bundle) -> Beliefs:
+    return found.model.predict(found.schema.matrix([JOB]))
 
 
 def point(found: Bundle) -> float:
-    return found.model.predict(found.schema.matrix([JOB]))[0].point
+    return believed(found)[0].point
 
 
 @pytest.fixture
@@ -40,48 +50,105 @@ def home(models: Path, tmp_path: Path) -> Path:
 
 def test_a_bundle_survives_the_disk(models: Path, trained: Trained) -> None:
     again = bundle.load(models / "tool")
-    assert again.schema == trained[0].schema
-    assert again.sizing == trained[0].sizing
-    assert again.facts == json.loads(json.dumps(trained[0].facts))
-    assert point(again) == pytest.approx(point(trained[0]), abs=1e-6)
+    assert again.schema == trained.bundle.schema
+    assert again.sizing.to_dict() == json.loads(json.dumps(trained.bundle.sizing.to_dict()))
+    for name, digests in trained.bundle.sizing.familiar.to_arrays().items():
+        assert np.array_equal(again.sizing.familiar.to_arrays()[name], digests)
+    assert again.facts == json.loads(json.dumps(trained.bundle.facts))
+    assert point(again) == pytest.approx(point(trained.bundle), abs=1e-6)
     assert again.name == f"tool/{again.build}"
 
 
-def test_other_estimators_survive_the_disk_too(tmp_path: Path) -> None:
+def test_other_estimators_survive_the_disk_too(trained: Trained, tmp_path: Path) -> None:
     linear = Candidate("Linear", public_regressors()["sklearn.linear_model.LinearRegression"], {})
-    made, _ = train(tmp_path, [linear])
-    bundle.save(made, tmp_path)
+    [found] = read(recorded.write(tmp_path / "tool.csv", recorded.rows()), recorded.LABEL)
+    sample = Sample.of(History.of(found.records), trained.bundle.schema)
+    model = of_candidate(linear, linear.pipeline()).fit(sample)
+    made = dataclasses.replace(trained.bundle, model=model)
+    build = bundle.save(made, tmp_path)
     again = bundle.load(tmp_path / "tool")
+    assert isinstance(again.model, Regressor)
     assert point(again) == pytest.approx(point(made))
-    assert again.facts["model"]["class"] == "LinearRegression"
+    assert np.array_equal(again.model.residuals, model.to_arrays()["residuals"])
+    assert json.loads((tmp_path / "tool" / build / "manifest.json").read_text())["model"] == {"kind": "estimator"}
+
+
+@pytest.mark.parametrize(("rows", "source"), [(5, "pooled"), (14, "pooled"), (15, "static"), (30, "line")])
+def test_lines_survive_the_disk_too(rows: int, source: str, tmp_path: Path) -> None:
+    made = train(tmp_path, [], rows).bundle
+    build = bundle.save(made, tmp_path)
+    again = bundle.load(tmp_path / "tool")
+    assert isinstance(made.model, Line)
+    assert isinstance(again.model, Line)
+    assert again.facts["model"]["source"] == source
+    assert again.model.is_log == made.model.is_log
+    assert np.array_equal(believed(again).edges, believed(made).edges)
+    assert point(again) == point(made)
+    told = json.loads((tmp_path / "tool" / build / "manifest.json").read_text())["model"]
+    assert told == {"kind": "line", "is_log": made.model.is_log}
+
+
+@pytest.fixture(scope="module")
+def line_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the published line of a tool of a few jobs; not to be changed."""
+    root = tmp_path_factory.mktemp("line")
+    bundle.save(train(root, [], 12).bundle, root)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("name", "array", "complaint"),
+    [
+        ("coefficients", np.zeros(5), "not those of a line"),
+        ("coefficients", np.full(2, np.nan), "not those of a line"),
+        ("residuals", np.zeros(3), "not those of a line"),
+        ("residuals", np.linspace(1, -1, LEVELS), "out of range"),
+        ("line_columns", np.array([99], dtype="<i4"), "out of range"),
+        ("line_columns", np.array([0.5]), "not those of a line"),
+        ("familiar_inputs", np.array([2, 1], dtype="<u8"), "not sorted"),
+        ("familiar_inputs", np.array([1.0, 2.0]), "expected digests"),
+    ],
+)
+def test_arrays_of_a_line_that_do_not_fit_are_refused(
+    name: str, array: Any, complaint: str, line_models: Path, tmp_path: Path
+) -> None:
+    home = Path(shutil.copytree(line_models / "tool", tmp_path / "tool"))
+
+    def change(manifest: dict[str, Any], build: Path) -> None:
+        np.save(build / f"{name}.npy", array)
+        manifest["files"][f"{name}.npy"]["sha256"] = hashlib.sha256((build / f"{name}.npy").read_bytes()).hexdigest()
+
+    rewrite(home, change)
+    with pytest.raises(BundleError, match=complaint):
+        bundle.load(home)
 
 
 def test_the_same_bundle_is_the_same_bytes_and_is_written_once(trained: Trained, tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
-    build = bundle.save(trained[0], first)
-    assert bundle.save(trained[0], second) == build
+    build = bundle.save(trained.bundle, first)
+    assert bundle.save(trained.bundle, second) == build
     for path in sorted((first / "tool" / build).iterdir()):
         assert path.read_bytes() == (second / "tool" / build / path.name).read_bytes()
     written = (first / "tool" / build / "manifest.json").stat().st_mtime_ns
-    bundle.save(trained[0], first)
+    bundle.save(trained.bundle, first)
     assert (first / "tool" / build / "manifest.json").stat().st_mtime_ns == written
 
 
 def test_saving_repairs_a_damaged_build(trained: Trained, home: Path) -> None:
     build = publishing.current_build(home)
     (build / "value.npy").write_bytes(b"")
-    bundle.save(trained[0], home.parent)
-    assert point(bundle.load(home)) == pytest.approx(point(trained[0]), abs=1e-6)
+    bundle.save(trained.bundle, home.parent)
+    assert point(bundle.load(home)) == pytest.approx(point(trained.bundle), abs=1e-6)
 
 
 def test_where_nothing_can_be_written_the_old_bundle_stays(trained: Trained, home: Path) -> None:
-    other = dataclasses.replace(trained[0], facts={**trained[0].facts, "label": "another"})
+    other = dataclasses.replace(trained.bundle, facts={**trained.bundle.facts, "label": "another"})
     # a file where the new build's temporary folder would be made
     blocked = home.parent / "blocked"
     blocked.write_text("")
     with pytest.raises(BundleError, match="the bundle before stays in use"):
         bundle.save(other, blocked)
-    assert bundle.load(home).facts["label"] == trained[0].facts["label"]
+    assert bundle.load(home).facts["label"] == trained.bundle.facts["label"]
 
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -141,12 +208,21 @@ def add_objects(manifest: dict[str, Any], build: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        (lambda manifest, build: manifest.update(format=0), "format 0, and this version reads 1"),
-        (lambda manifest, build: manifest.update(format="2"), "format 2, and this version reads 1"),
+        # what the version before wrote: a forest of leaves at one quantile
+        (
+            lambda manifest, build: manifest.update(format=1),
+            "format 1, and this version reads 2; train this tool again",
+        ),
+        (lambda manifest, build: manifest.update(format="2"), "format 2, and this version reads 2"),
         (lambda manifest, build: manifest.pop("schema"), "incomplete"),
-        (lambda manifest, build: manifest["sizing"].pop("quantile"), "incomplete"),
+        (lambda manifest, build: manifest["sizing"].pop("typical_bytes"), "incomplete"),
         (lambda manifest, build: manifest["sizing"].update(more=1), "incomplete"),
-        (lambda manifest, build: manifest.update(depth=10**9), "depth"),
+        (lambda manifest, build: manifest["sizing"]["choices"].update(never=[]), "incomplete"),
+        (lambda manifest, build: manifest["sizing"]["sizes"].pop("slope"), "incomplete"),
+        (lambda manifest, build: manifest["sizing"]["limits"].update(more=1), "incomplete"),
+        (lambda manifest, build: manifest["model"].update(depth=10**9), "depth"),
+        (lambda manifest, build: manifest["model"].pop("kind"), "incomplete"),
+        (lambda manifest, build: manifest.update(model={"kind": "line", "is_log": True}), "not those of a line"),
         (lambda manifest, build: manifest["schema"]["columns"].clear(), "feature"),
         (lambda manifest, build: manifest.update(files=[]), "expected names of arrays"),
         (lambda manifest, build: manifest["files"].update({"../../evil.npy": {}}), "expected names of arrays"),

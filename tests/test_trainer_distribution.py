@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.distribution import Distribution
+from trainer.distribution import Beliefs, Distribution
 
 # half of the jobs between 100 and 200 bytes, the other half between 200 and 400, even on the log scale
 EVEN = Distribution(np.log([100.0, 200.0, 400.0]), np.array([0.0, 0.5, 1.0]), math.log(200))
@@ -55,3 +55,45 @@ def test_quantiles_never_cross(shares: list[float]) -> None:
 def test_a_quantile_is_exceeded_with_the_probability_it_says(shares: list[float], quantile: float) -> None:
     distribution = distribution_of(shares)
     assert distribution.exceedance(distribution.quantile_bytes(quantile)) <= 1 - quantile + 1e-3
+
+
+def test_given_that_an_amount_is_not_enough_only_what_is_above_it_is_left() -> None:
+    above = EVEN.above(200)
+    # the other half, even between 200 and 400: its middle is 200 * 2**0.5
+    assert above.quantile_bytes(0.0) == pytest.approx(200, abs=1)
+    assert above.quantile_bytes(0.5) == pytest.approx(283, abs=1)
+    assert above.exceedance(200) == pytest.approx(1)
+    # nobody thought that possible: nothing is known but what was known before
+    assert EVEN.above(400) is EVEN
+
+
+@given(masses, st.floats(0.01, 0.99))
+def test_what_is_left_above_an_amount_is_a_distribution(shares: list[float], quantile: float) -> None:
+    distribution = distribution_of(shares)
+    above = distribution.above(distribution.quantile_bytes(quantile))
+    assert (np.diff(above.cumulative) >= 0).all()
+    assert above.cumulative[-1] == pytest.approx(1)
+    assert above.quantile_bytes(0.5) >= distribution.quantile_bytes(0.5) - 1
+
+
+def test_beliefs_share_their_edges_and_each_job_moves_them_to_its_origin() -> None:
+    beliefs = Beliefs(
+        np.log([1.0, 2.0, 4.0]), np.array([[0, 0.5, 1], [0, 0.25, 1]]), np.log([100.0, 300.0]), np.log([150.0, 500.0])
+    )
+    assert len(beliefs) == 2
+    # 100 to 200 to 400 bytes, and 300 to 600 to 1200 of which a quarter is below 600: 600 * 2**(0.25 / 0.75) = 756
+    assert [one.quantile_bytes(0.5) for one in (beliefs[0], beliefs[1])] == pytest.approx([200, 756], abs=1)
+    assert beliefs.medians_bytes == pytest.approx([200, 756], abs=1)
+    assert [beliefs[0].point_bytes, beliefs[1].point_bytes] == pytest.approx([150, 500], abs=1)
+    assert len(beliefs.part(1)) == 1
+    assert beliefs.part(1)[0].quantile_bytes(0.5) == beliefs[1].quantile_bytes(0.5)
+
+
+def test_the_same_spread_may_stand_around_every_point() -> None:
+    beliefs = Beliefs.around(np.log([100.0, 1000.0]), np.log([0.5, 1.0, 4.0]))
+    for job, point_bytes in enumerate((100, 1000)):
+        assert beliefs[job].quantile_bytes(0.0) == pytest.approx(point_bytes / 2, abs=1)
+        assert beliefs[job].quantile_bytes(0.5) == pytest.approx(point_bytes, abs=1)
+        assert beliefs[job].quantile_bytes(1.0) == pytest.approx(point_bytes * 4, abs=1)
+    assert beliefs.medians_bytes == pytest.approx([100, 1000], abs=1)
+    assert beliefs.part(1)[0].quantile_bytes(1.0) == beliefs[1].quantile_bytes(1.0)

@@ -100,7 +100,7 @@ def test_rare_and_unseen_categories_share_a_column(jobs: list[JobDescription]) -
     schema = FeatureSchema.learn(many)
     rare, unseen = schema.matrix([JobDescription("t", dbkey="rare"), JobDescription("t", dbkey="new")])
     assert np.array_equal(rare, unseen)
-    assert schema.unseen(schema.features(JobDescription("t", dbkey="new"))) == ["dbkey=new"]
+    assert schema.unseen(schema.features(JobDescription("t", dbkey="new"))) == [("dbkey", "new")]
     assert schema.unseen(schema.features(JobDescription("t", dbkey="rare"))) == []
 
 
@@ -153,6 +153,7 @@ def test_every_job_that_the_wire_lets_in_has_finite_features(job: JobDescription
             "categories": {"dbkey": ["x"]},
             "columns": ["total", "size:a", "dbkey=x"],
             "usual_slots": 1,
+            "genomes": {},
         }
     )
     assert np.isfinite(schema.matrix([job])).all()

@@ -30,7 +30,8 @@ def history(
     count = len(peaks)
     jobs = [JobDescription("tool", inputs=(InputDataset("in", size),)) for size in totals or [GIB] * count]
     columns = (peaks, hours or [1.0] * count, wanted or [np.nan] * count, [np.nan] * count)
-    return History(jobs, *(np.array(column, dtype=np.float64) for column in columns))
+    needed, run, asked, times = (np.array(column, dtype=np.float64) for column in columns)
+    return History(jobs, needed, run, asked, times, np.zeros(len(jobs), dtype=np.bool_))
 
 
 def ask(name: str, past: History, jobs: History) -> Requests:

@@ -10,17 +10,20 @@ import pytest
 import skops.io
 from sklearn.ensemble import GradientBoostingRegressor
 from sklearn.linear_model import LinearRegression
+from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from test_trainer_forest import sample
 
 from galaxy_memory_rules.errors import BundleError
 from trainer.candidates import Candidate, public_regressors
-from trainer.regressor import LEVELS, Regressor
+from trainer.distribution import Rows
+from trainer.lines import LEVELS
+from trainer.regressor import Regressor
 
 # the ten of the seed, and one more
 SEEDS: dict[str, dict[str, Any]] = {
-    "sklearn.ensemble.AdaBoostRegressor": {},
+    "sklearn.ensemble.AdaBoostRegressor": {"n_estimators": 5},
     "sklearn.ensemble.BaggingRegressor": {},
     "sklearn.ensemble.ExtraTreesRegressor": {"n_estimators": 5},
     "sklearn.ensemble.GradientBoostingRegressor": {"n_estimators": 5},
@@ -32,8 +35,14 @@ SEEDS: dict[str, dict[str, Any]] = {
     "sklearn.neural_network.MLPRegressor": {"max_iter": 2000, "tol": 0.01},
     "sklearn.ensemble.HistGradientBoostingRegressor": {"max_iter": 5},
     "sklearn.neighbors.KNeighborsRegressor": {},
-    "sklearn.gaussian_process.GaussianProcessRegressor": {},
+    "sklearn.gaussian_process.GaussianProcessRegressor": {"optimizer": None},
 }
+
+
+def halves(count: int) -> list[tuple[Rows, Rows]]:
+    """Rows to fit on, and the others."""
+    rows = np.arange(count)
+    return [(rows[: count // 2], rows[count // 2 :])]
 
 
 @pytest.mark.parametrize("name", SEEDS)
@@ -42,20 +51,33 @@ def test_every_estimator_of_the_seed_survives_the_disk_without_code(name: str) -
     candidate = Candidate(name, public_regressors()[name], {key: [value] for key, value in SEEDS[name].items()})
     pipeline = candidate.pipeline()
     pipeline.set_params(**{key: values[0] for key, values in candidate.pipeline_grid().items()})
-    regressor = Regressor.from_residuals(pipeline.fit(matrix, log_peaks), log_peaks - pipeline.predict(matrix))
+    regressor = Regressor.with_spread(pipeline, matrix, log_peaks, halves(100))
     again = Regressor.from_bytes(regressor.to_bytes(), regressor.to_arrays())
-    assert [d.point for d in again.predict(matrix)] == [d.point for d in regressor.predict(matrix)]
+    assert np.array_equal(again.predict(matrix).points, regressor.predict(matrix).points)
 
 
 def test_the_spread_of_the_residuals_is_the_distribution() -> None:
     matrix, log_peaks = sample(100)
     fitted = LinearRegression().fit(matrix, log_peaks)
     # residuals of -1 to 1: the 0.95 quantile is 0.9 above the prediction
-    regressor = Regressor.from_residuals(fitted, np.linspace(-1, 1, 1001))
-    [distribution] = regressor.predict(matrix[:1])
+    regressor = Regressor(fitted, np.linspace(-1, 1, LEVELS))
+    beliefs = regressor.predict(matrix[:1])
     point = float(fitted.predict(matrix[:1])[0])
-    assert distribution.point == pytest.approx(point)
-    assert np.log(distribution.quantile_bytes(0.95)) == pytest.approx(point + 0.9, abs=0.01)
+    assert beliefs[0].point == pytest.approx(point)
+    assert np.log(beliefs[0].quantile_bytes(0.95)) == pytest.approx(point + 0.9, abs=0.01)
+
+
+def test_the_spread_is_that_of_rows_that_the_fit_had_not_seen() -> None:
+    # a nearest neighbour of one has no error on the rows it knows; the others lie 1 above or below their neighbour
+    matrix = np.repeat(np.arange(50, dtype=np.float32), 2)[:, None]
+    log_peaks = np.where(np.arange(100) < 50, 10.0, 12.0)
+    log_peaks[1::2] += np.where(np.arange(50) % 2, 1.0, -1.0)
+    known, others = np.arange(0, 100, 2), np.arange(1, 100, 2)
+    regressor = Regressor.with_spread(KNeighborsRegressor(1), matrix, log_peaks, [(others, known), (known, others)])
+    # the last pair is used: half of the 50 errors are -1, the others 1
+    assert (regressor.residuals[0], regressor.residuals[LEVELS // 4], regressor.residuals[-1]) == (-1, -1, 1)
+    # and the estimator that is kept was fitted on all rows
+    assert regressor.estimator.n_samples_fit_ == 100
 
 
 class Evil:
@@ -94,6 +116,6 @@ def test_what_is_no_estimator_of_ours_is_refused_and_nothing_of_it_runs(content:
 @pytest.mark.parametrize("residuals", [np.zeros(3), np.full(LEVELS, np.nan), np.zeros(LEVELS, dtype=int)])
 def test_residuals_that_are_none_are_refused(residuals: Any) -> None:
     matrix, log_peaks = sample(50)
-    content = Regressor.from_residuals(GradientBoostingRegressor().fit(matrix, log_peaks), log_peaks).to_bytes()
+    content = Regressor.with_spread(GradientBoostingRegressor(), matrix, log_peaks, halves(50)).to_bytes()
     with pytest.raises(BundleError, match="residuals"):
         Regressor.from_bytes(content, {"residuals": residuals})

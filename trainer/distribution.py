@@ -1,6 +1,7 @@
 """What a model believes about jobs' peaks: distributions over bytes, on the log scale inside."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,6 +98,9 @@ class Beliefs:
     def __getitem__(self, job: int) -> Distribution:
         one = self.part(job)
         return Distribution(self.edges + one.origins[0], one.cumulative[0], float(one.points[0]))
+
+    def __iter__(self) -> Iterator[Distribution]:
+        return (self[job] for job in range(len(self)))
 
     def part(self, job: int) -> "Beliefs":
         """Return what is believed of one job."""

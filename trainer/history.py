@@ -12,10 +12,10 @@ from galaxy_memory_rules.messages import JobDescription
 from .distribution import Rows, Vector
 from .records import JobRecord
 
-# A job that was killed for its memory needs more than its peak, and nearly all get by with twice as much. With a tenth of
-# bowtie2's and hisat2's jobs killed at half to all of their need, training on 1 times the peak gives a rel of 1.40 and
-# 1.18 at 3.3 and 3.0 % failures, 1.2 times 1.43 and 1.19 at 2.8 and 2.2 %, 1.41 times 1.48 and 1.22 at 2.4 and 1.2 %;
-# without such jobs it is 1.39 and 1.17 at 3.2 and 1.6 %.
+# A job that was killed for its memory needs more than its peak, nearly all get by with twice as much. With a tenth of
+# bowtie2's and hisat2's jobs killed at half to all of their need, training on 1 times the peak gives a rel of 1.40
+# and 1.18 at 3.3 and 3.0 % failures, on 1.2 times 1.43 and 1.19 at 2.8 and 2.2 %, on 1.41 times 1.48 and 1.22 at 2.4
+# and 1.2 %; without such jobs it is 1.39 and 1.17 at 3.2 and 1.6 %.
 KILLED_NEEDS = 1.2
 
 

@@ -120,6 +120,9 @@ def learn(history: History, settings: Settings, others: Sequence[Rung] = ()) -> 
     rungs = ladder_for(len(sample), others, settings.usual)
     if not rungs:
         return None
+    if not schema.columns:
+        # nothing varies but the peak: no model can know more than the first one
+        rungs = rungs[:1]
     typical_bytes = float(np.mean(sample.peaks_bytes))
     cap = settings.failure_cap
     all_tried = {rung.name: tried(bids_bytes(rung, sample, typical_bytes), history, sample.groups) for rung in rungs}

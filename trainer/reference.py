@@ -15,7 +15,7 @@ PACKED_ENDINGS = (".gz", ".bz2", ".zip", ".xz", ".zst")
 _REFERENCE_INPUT = re.compile(
     r"own_?file|history_?item|(ref|reference|genome)(_?(file|fasta|genome|seq|sequence))?", re.I
 )
-_REFERENCE_EXTENSIONS = ("fasta", "twobit", "2bit", "fa", "fna")
+_REFERENCE_EXTENSIONS = frozenset({"fasta", "twobit", "2bit", "fa", "fna"})
 _UNKNOWN_BUILDS = frozenset({None, "", "?"})
 
 
@@ -32,7 +32,7 @@ def reference_input(job: JobDescription) -> InputDataset | None:
     for dataset in there:
         if _REFERENCE_INPUT.fullmatch(path(dataset.name)[-1]):
             return dataset
-    fasta = [dataset for dataset in there if (dataset.extension or "").startswith(_REFERENCE_EXTENSIONS)]
+    fasta = [dataset for dataset in there if (dataset.extension or "").partition(".")[0] in _REFERENCE_EXTENSIONS]
     return fasta[0] if len(fasta) == 1 and len(there) > 1 else None
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import GroupKFold, train_test_split
 
-from galaxy_memory_rules.errors import RecordsError
 from galaxy_memory_rules.messages import JobDescription
 
 from .candidates import SEED
@@ -86,7 +85,7 @@ class Sample:
         In time order each block is tried by what came before it; else, or where there are few jobs, jobs with
         identical inputs never stand on both sides.
         """
-        return _blocks(len(self)) if self.in_blocks else grouped_folds(self.groups)
+        return _blocks(len(self)) if self.in_blocks else self.folds_by_inputs
 
     @property
     def in_blocks(self) -> bool:
@@ -94,18 +93,9 @@ class Sample:
         return self.history.in_time_order and len(self) >= _IN_BLOCKS_FROM
 
     @property
-    def folds_for_search(self) -> list[Fold]:
-        """The folds that hyper-parameters are compared on: a few of them, whether or not in time order.
-
-        Raises
-        ------
-        RecordsError
-            If all jobs have identical inputs.
-        """
-        folds = grouped_folds(self.groups)
-        if not folds:
-            raise RecordsError("all jobs have identical inputs; expected at least two different ones")
-        return folds
+    def folds_by_inputs(self) -> list[Fold]:
+        """Folds in which jobs with identical inputs never stand on both sides, unless all of them are identical."""
+        return grouped_folds(self.groups) or grouped_folds(np.arange(len(self)))
 
     @property
     def tells_references(self) -> bool:

@@ -283,7 +283,7 @@ def _search(candidate: Candidate, train: Sample, progress: Progress) -> _Searche
 
     begin = time.perf_counter()
     search = GridSearchCV(
-        candidate.pipeline(), candidate.pipeline_grid(), cv=train.folds_for_search, scoring=scored, error_score="raise"
+        candidate.pipeline(), candidate.pipeline_grid(), cv=train.folds_by_inputs, scoring=scored, error_score="raise"
     )
     try:
         search.fit(train.matrix, train.log_peaks)

@@ -30,12 +30,13 @@ class Grown:
     ----------
     trees : sequence of ExtraTreeRegressor, of length n_trees
         Geurts et al. 2006 (https://doi.org/10.1007/s10994-006-6226-1), over log peaks.
-    in_bag : bool array of shape (n_trees, n_rows)
-        The rows that each tree was grown on.
+    in_bag, outside : bool arrays of shape (n_trees, n_rows)
+        The rows that each tree was grown on, and those of whose groups it has seen none.
     """
 
     trees: Sequence[Any]
     in_bag: npt.NDArray[np.bool_]
+    outside: npt.NDArray[np.bool_]
 
     @classmethod
     def on_bags(cls, matrix: Matrix, log_peaks: Vector, groups: Rows) -> "Grown":
@@ -45,9 +46,10 @@ class Grown:
         a forest that never met its group would.
         """
         random = np.random.default_rng(SEED)
-        bags = np.array([_bag(groups, random) for _ in range(N_TREES)])
+        drawn = np.array([_drawn(groups, random) for _ in range(N_TREES)])
+        bags = np.array([_thinned(bag, random) for bag in drawn])
         seeds = random.integers(2**31 - 1, size=N_TREES)
-        return cls([_grow(matrix[bag], log_peaks[bag], int(seed)) for bag, seed in zip(bags, seeds)], bags)
+        return cls([_grow(matrix[bag], log_peaks[bag], int(seed)) for bag, seed in zip(bags, seeds)], bags, ~drawn)
 
     def out_of_bag(self, matrix: Matrix, log_peaks: Vector) -> Beliefs:
         """Return what the trees that have not seen a row believe of it.
@@ -57,8 +59,7 @@ class Grown:
         """
         edges = np.linspace(log_peaks.min(), log_peaks.max(), BINS + 1)
         # no job of one group only is ever outside: there the whole forest has to answer
-        seen_by_all = self.in_bag.all(axis=0)
-        asked = ~self.in_bag | seen_by_all
+        asked = self.outside | ~self.outside.any(axis=0)
         return _average(self, matrix, log_peaks, edges, matrix, asked)
 
     def believe(self, matrix: Matrix, log_peaks: Vector, asked: Matrix) -> Beliefs:
@@ -68,16 +69,20 @@ class Grown:
         return _average(self, matrix, log_peaks, edges, asked, everyone)
 
 
-def _bag(groups: Rows, random: np.random.Generator) -> npt.NDArray[np.bool_]:
+def _drawn(groups: Rows, random: np.random.Generator) -> npt.NDArray[np.bool_]:
+    """Say which rows are of the groups that are drawn for one tree."""
     count = int(groups.max()) + 1
     drawn = np.zeros(count, dtype=np.bool_)
     drawn[random.permutation(count)[: max(round(BAG_SHARE * count), 1)]] = True
-    bag = drawn[groups]
-    if bag.sum() > MOST_ROWS_PER_TREE:
-        kept = np.zeros(len(groups), dtype=np.bool_)
-        kept[random.choice(np.flatnonzero(bag), MOST_ROWS_PER_TREE, replace=False)] = True
-        return kept
-    return bag
+    return drawn[groups]
+
+
+def _thinned(drawn: npt.NDArray[np.bool_], random: np.random.Generator) -> npt.NDArray[np.bool_]:
+    if drawn.sum() <= MOST_ROWS_PER_TREE:
+        return drawn
+    kept = np.zeros(len(drawn), dtype=np.bool_)
+    kept[random.choice(np.flatnonzero(drawn), MOST_ROWS_PER_TREE, replace=False)] = True
+    return kept
 
 
 def _grow(matrix: Matrix, log_peaks: Vector, seed: int) -> Any:
