@@ -60,9 +60,9 @@ def main() -> None:
     row = table.drop(columns=LABEL).iloc[:1]
     [found] = read(path, LABEL)
     grid = {name: [value] for name, value in PARAMETERS.items()}
-    made = train_tool(found, [Candidate("forest", ExtraTreesRegressor, grid)], Settings(), 2).bundle
+    made = train_tool(found, [Candidate("forest", ExtraTreesRegressor, grid)], Settings(), 2)
     with TemporaryDirectory() as folder:
-        bundle.save(made, Path(folder))
+        bundle.save(made.bundle, Path(folder))
         predictor, job = Predictor.open(Path(folder)), found.records[0].job
         pairs = [
             (seconds_of(lambda: pipeline.predict(row)), seconds_of(lambda: predictor.recommend(job)))
@@ -70,7 +70,7 @@ def main() -> None:
         ]
     theirs, ours = (statistics.median(times) for times in zip(*pairs, strict=True))
     ratio = statistics.median(their / our for their, our in pairs)
-    print(f"one prediction, {len(found.records):,} recorded jobs of {path.name}, {PARAMETERS['n_estimators']} trees")
+    print(f"one prediction, {len(found.records):,} recorded jobs of {path.name}, served by {made.learned.rung.name}")
     print(f"  Pipeline.predict on a one-row DataFrame   {theirs * 1e6:8.0f} us")
     print(f"  a whole recommendation by our service     {ours * 1e6:8.0f} us")
     print(f"  {ratio:.0f} times faster (goal: {GOAL})")

@@ -300,15 +300,13 @@ def without(history: History, dbkey: str) -> Division:
     return Division(np.flatnonzero(~there), np.flatnonzero(there))
 
 
-def genome_numbers(
-    tools: Sequence[str] = ORG, genomes_of_each: int | None = None, jobs: int | None = None
-) -> Iterator[Number]:
-    """Ask for one genome that was never seen, in turns; of all genomes and all jobs where not told of how many."""
+def genome_numbers(tools: Sequence[str] = ORG, genomes_of_each: int | None = None) -> Iterator[Number]:
+    """Ask for one genome that was never seen, in turns; all of them where not told how many."""
     ours_rates: list[float] = []
     their_rates: list[float] = []
     told = []
     for tool in tools:
-        history = drawn(org(tool), jobs) if jobs else org(tool)
+        history = org(tool)
         left_out = genomes(history)[:genomes_of_each]
         found = each(history, [without(history, dbkey) for dbkey in left_out], others=("mean+20%",))
         rates = [replays[name_of(0.05)].failure_rate for replays in found]
@@ -342,9 +340,9 @@ class Mixture:
     refused: list[JobRecord]
 
 
-def mixture(rows: int = FAULTY_CLEAN, asked: int = FAULTY_ASKED, first: int | None = None) -> Mixture:
-    """Divide the jobs of the file with faulty rows, or its first ones."""
-    records = records_of(FAULTY, EU_LABEL)[:first]
+def mixture(rows: int = FAULTY_CLEAN, asked: int = FAULTY_ASKED) -> Mixture:
+    """Divide the jobs of the file with faulty rows."""
+    records = records_of(FAULTY, EU_LABEL)
     kept = clean(records).records
     told = {(record.peak_bytes, record.created_seconds) for record in kept}
     refused = [record for record in records if (record.peak_bytes, record.created_seconds) not in told]

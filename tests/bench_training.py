@@ -38,7 +38,7 @@ def plain(table: pd.DataFrame, candidate: Candidate) -> float:
 
 
 def ours(path: Path, candidate: Candidate) -> float:
-    """Return the time from the file to the bundle: read, search, score, refit on all rows, flatten."""
+    """Return the time from the file to the bundle: read, search, replay every rung, fit on all rows, flatten."""
     begin = time.perf_counter()
     [found] = read(path, LABEL)
     train_tool(found, [candidate], Settings(), WORKERS)

@@ -151,8 +151,6 @@ def test_a_training_of_tools_with_few_jobs_only_is_reported_too(rows: int, sourc
     assert facts["model"]["source"] == source
     [served] = [line for line in lines_of(folder / "out" / "output.csv") if line["served"] == "yes"]
     assert served["model"] == facts["model"]["name"]
-    # no job was held out to be tried on
-    assert served["test_rel"] == ""
 
 
 def test_a_tool_with_too_few_jobs_for_any_model_is_named_and_is_no_failure(
@@ -319,9 +317,11 @@ def test_paths_are_taken_from_here_first_and_then_from_beside_the_list(folder: P
 def test_stopped_in_the_middle_it_leaves_the_old_bundle(number: signal.Signals, folder: Path) -> None:
     assert main(ARGUMENTS) == 0
     before = bundle.load(folder / "models" / "good").build
-    recorded.write(folder / "good.csv", recorded.rows(50))
+    recorded.write(folder / "good.csv", recorded.rows(70))
     slow = {"Slow": {**SMALL_MODELS["Forest"], "parameters": {"n_estimators": [3000, 3001]}}}
-    (folder / "models.json").write_text(json.dumps(slow))
+    # a pipe: what is written into it has been read when the training is about to begin
+    (folder / "models.json").unlink()
+    os.mkfifo(folder / "models.json")
     root = str(Path(__file__).parent.parent)
     with subprocess.Popen(
         [sys.executable, "-m", "trainer", *ARGUMENTS],
@@ -330,9 +330,9 @@ def test_stopped_in_the_middle_it_leaves_the_old_bundle(number: signal.Signals, 
         env={**os.environ, "PYTHONPATH": root},
         text=True,
     ) as process:
-        assert process.stdout is not None
-        assert "50 recorded jobs" in process.stdout.readline()
-        time.sleep(0.3)
+        (folder / "models.json").write_text(json.dumps(slow))
+        time.sleep(1)
+        assert process.poll() is None
         process.send_signal(number)
         _, said = process.communicate()
     assert bundle.load(folder / "models" / "good").build == before
@@ -342,6 +342,7 @@ def test_stopped_in_the_middle_it_leaves_the_old_bundle(number: signal.Signals, 
             "trainer: interrupted; what was published before stays in use",
         )
     # and the next one is not kept out
+    (folder / "models.json").unlink()
     (folder / "models.json").write_text(json.dumps(SMALL_MODELS))
     assert main(ARGUMENTS) == 0
 

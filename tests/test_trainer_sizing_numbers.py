@@ -26,7 +26,6 @@ def test_a_fold_of_usegalaxy_org_wastes_and_fails_less_than_20_percent_on_top_of
     (_, most_rel), most_fail = bench.ORG_MOST[how]
     history = bench.drawn(bench.org("hisat2"), 600)
     found = bench.at(history, divide(history, how)[0], others=("mean+20%",))
-    print(how, {n: (r.rel, r.failure_rate, r.jobs) for n, r in found.items()})
     assert found[OURS].rel <= found["mean+20%"].rel
     assert found[OURS].failure_rate <= found["mean+20%"].failure_rate
     if how != "reference":
@@ -37,8 +36,7 @@ def test_a_fold_of_usegalaxy_org_wastes_and_fails_less_than_20_percent_on_top_of
 
 @needs_data
 def test_the_newest_jobs_of_usegalaxy_eu_waste_little_and_fail_rarely() -> None:
-    found = bench.eu_replays(bench.drawn(bench.eu("fastp"), 600), last=1)
-    print({n: (r.rel, r.failure_rate, r.jobs) for n, r in found.items()})
+    found = bench.eu_replays(bench.drawn(bench.eu("fastp"), 500), last=1)
     for cap, most_fail in bench.EU_MOST.items():
         ours = found[bench.name_of(cap)]
         assert ours.rel <= 1.05 * bench.EU_TIMES_PEER * bench.best_peer(found)[1].rel
@@ -48,31 +46,27 @@ def test_the_newest_jobs_of_usegalaxy_eu_waste_little_and_fail_rarely() -> None:
 @needs_data
 def test_20_jobs_are_enough_to_fail_rarely() -> None:
     rel, fail = bench.few_numbers(tools=("bowtie2", "hisat2", "fastp", "cutadapt"), repeats=1)
-    print(rel, fail)
     assert rel.met
     assert fail.ours <= 1.25 * fail.most
 
 
 @needs_data
 def test_larger_inputs_than_were_seen_fail_rarely() -> None:
-    [fail] = bench.beyond_numbers(tools=("hisat2", "fastp"), jobs=400)
-    print(fail)
+    [fail] = bench.beyond_numbers(tools=("hisat2", "fastqc"), jobs=600)
     assert fail.met
 
 
 @needs_data
 def test_a_genome_that_was_never_seen_fails_rarely() -> None:
-    [fail] = bench.genome_numbers(tools=["hisat2"], genomes_of_each=1, jobs=1000)
-    print(fail)
-    assert fail.ours <= 2.5 * fail.most
+    [fail] = bench.genome_numbers(tools=["hisat2"], genomes_of_each=1)
+    assert fail.ours <= 2 * fail.most
 
 
 @needs_data
 def test_5_percent_faulty_rows_change_little() -> None:
-    mixed = bench.mixture(rows=600, asked=1000, first=2000)
+    mixed = bench.mixture(rows=600, asked=1000)
     alone = bench.wasted_after(mixed.clean, mixed.asked, cleaning=False)
     faulty = [*mixed.clean, *bench.raised(mixed.spare)]
-    print(bench.wasted_after(faulty, mixed.asked, cleaning=True) / alone)
     assert bench.wasted_after(faulty, mixed.asked, cleaning=True) <= 1.2 * bench.FAULTY_TIMES * alone
 
 

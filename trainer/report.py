@@ -16,6 +16,13 @@ from .training import Outcome, Trained
 
 # A spreadsheet takes a cell that begins like this for a formula.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_SCORES = ("r2", "mape", "median_ape", "under_allocated", "rel")
+_COLUMNS = (
+    *("tool", "file", "label", "model", "best_parameters", "rows_used", "rows_dropped", "rows_flagged", "features"),
+    "cross_validated_error",
+    *(f"{part}_{score}" for part in ("train", "test") for score in _SCORES),
+    *("seconds", "served"),
+)
 _HEADINGS = (
     "tool",
     "model",
@@ -87,7 +94,7 @@ def write_csv(path: Path, lines: Sequence[ReportLine]) -> None:
     """
     text = io.StringIO()
     rows = [line.row() for line in lines]
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer = csv.DictWriter(text, fieldnames=_COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
     beside = path.with_name(f".{path.name}.{os.getpid()}")

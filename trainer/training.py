@@ -30,6 +30,9 @@ from .sample import Sample, split
 
 Progress = Callable[[], object]
 
+# With fewer jobs none can be spared to score models on.
+_HELD_OUT_FROM = 20
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -212,11 +215,11 @@ def _try(
     history: History, candidates: Sequence[Candidate], settings: Settings, progress: Progress
 ) -> tuple[list[_Searched], list[Outcome], Optional[HeldOut]]:
     """Search, learn and choose on four fifths of the jobs, and score all models on the others."""
-    kept, rest = split(history) if len(history) >= FOREST_FROM else (np.arange(len(history)), None)
+    kept, rest = split(history) if len(history) >= _HELD_OUT_FROM else (np.arange(len(history)), None)
     past = history.part(kept)
     schema = FeatureSchema.learn(past.jobs, settings.genomes)
     train = Sample.of(past, schema)
-    searched = [_search(candidate, train, progress) for candidate in candidates] if rest is not None else []
+    searched = [_search(candidate, train, progress) for candidate in candidates] if len(past) >= FOREST_FROM else []
     if rest is None:
         return searched, [], None
     learned = _learn(past, settings, [one.rung for one in searched])
