@@ -143,16 +143,6 @@ def test_a_tool_with_too_few_jobs_for_a_forest_is_served_by_a_line_and_reported(
     assert bundle.load(folder / "models" / "few").facts["model"]["name"] == served
 
 
-@pytest.mark.parametrize(("rows", "source"), [(5, "pooled"), (12, "pooled"), (30, "line")])
-def test_a_training_of_tools_with_few_jobs_only_is_reported_too(rows: int, source: str, folder: Path) -> None:
-    recorded.write(folder / "good.csv", recorded.rows(rows))
-    assert main(ARGUMENTS) == 0
-    facts = bundle.load(folder / "models" / "good").facts
-    assert facts["model"]["source"] == source
-    [served] = [line for line in lines_of(folder / "out" / "output.csv") if line["served"] == "yes"]
-    assert served["model"] == facts["model"]["name"]
-
-
 def test_a_tool_with_too_few_jobs_for_any_model_is_named_and_is_no_failure(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -222,9 +212,9 @@ def test_a_bad_file_is_named_and_skipped_and_the_others_are_done(
     assert main(ARGUMENTS) == 1
     said = capsys.readouterr().err.splitlines()
     assert len(said) == len(COMPLAINTS)
-    for line, complaint in zip(said, COMPLAINTS.values(), strict=True):
-        assert complaint in line
-        assert ": skipped: " in line
+    # what cannot be read is told first, what cannot be trained after it
+    for complaint in COMPLAINTS.values():
+        assert any(complaint in line and ": skipped: " in line for line in said)
     assert [home.name for home in publishing.homes(folder / "models")] == ["good"]
     assert {line["tool"] for line in lines_of(folder / "out" / "output.csv")} == {"good"}
 
