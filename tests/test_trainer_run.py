@@ -346,10 +346,10 @@ def test_what_scikit_learn_warns_of_at_every_fit_is_said_once(folder: Path, caps
     assert "converged" in said
 
 
-def test_a_spreadsheet_finds_no_formula_in_the_report(few: Path) -> None:
-    (few / "input_files.csv").write_text(f"input_file,label,tool_id\ngood.csv,{recorded.LABEL},=HYPERLINK(1)\n")
+def test_a_spreadsheet_finds_no_formula_in_the_report(folder: Path) -> None:
+    (folder / "input_files.csv").write_text(f"input_file,label,tool_id\ngood.csv,{recorded.LABEL},=HYPERLINK(1)\n")
     assert main(ARGUMENTS) == 0
-    assert {line["tool"] for line in lines_of(few / "out" / "output.csv")} == {"'=HYPERLINK(1)"}
+    assert {line["tool"] for line in lines_of(folder / "out" / "output.csv")} == {"'=HYPERLINK(1)"}
 
 
 def test_a_report_that_cannot_be_written_is_named(few: Path, capsys: pytest.CaptureFixture[str]) -> None:
