@@ -367,9 +367,10 @@ def faulty_numbers() -> Iterator[Number]:
     found: list[float] = Parallel(WORKERS)(
         delayed(wasted_after)(records, mixed.asked, cleaning) for records, cleaning in tasks
     )
-    alone, *others = (wasted / found[0] for wasted in found)
+    alone, *others = found
     for kind, faults, records, cleaned, kept in zip(kinds, kinds.values(), lists, others, others[len(kinds) :]):
-        told = f"{len(faults)} of {len(records)} rows, {sum(clean(records).dropped.values())} refused; kept: {kept:.2f}"
+        refused = sum(clean(records).dropped.values())
+        told = f"{len(faults)} of {len(records)} rows, {refused} refused; all kept: {kept / alone:.2f}"
         yield Number(f"faulty rows, {kind}, wastage", cleaned / alone, FAULTY_TIMES, told)
 
 

@@ -47,6 +47,8 @@ def test_well_known_genomes_have_the_length_that_everyone_knows(build: str, leas
 
 def test_a_damaged_shipped_table_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(genomes, "_SHIPPED", tmp_path / "genomes.csv")
+    # another test may have read the good one
+    genomes._shipped.cache_clear()
     for content in (None, "", "build,length_bases,source\nhg38,many,UCSC\n", "build,length_bases\nhg38,3\n"):
         if content is not None:
             write(tmp_path / "genomes.csv", content)

@@ -143,6 +143,13 @@ def test_a_tool_with_too_few_jobs_for_a_forest_is_served_by_a_line_and_reported(
     assert bundle.load(folder / "models" / "few").facts["model"]["name"] == served
 
 
+def test_where_no_job_can_be_spared_to_score_models_the_report_is_its_header(few: Path) -> None:
+    assert main(ARGUMENTS) == 0
+    [header] = (few / "out" / "output.csv").read_text().splitlines()
+    assert header.startswith("tool,file,label,model,")
+    assert bundle.load(few / "models" / "good").facts["model"]["source"] == "pooled"
+
+
 def test_a_tool_with_too_few_jobs_for_any_model_is_named_and_is_no_failure(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
