@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from galaxy_memory_rules.messages import InputDataset, JobDescription
 from trainer import trees
+from trainer.choice import Choice
 from trainer.familiarity import Familiarity
 from trainer.history import History
 from trainer.learning import CAPS, Learned, Settings, learn
@@ -20,7 +21,7 @@ from trainer.records import JobRecord
 from trainer.replay import Replay, replay
 from trainer.rungs import Rung, ladder_for
 from trainer.sample import Sample
-from trainer.sizing import Choice, Trial, choose, tracked_factor
+from trainer.sizing import Trial, choose, tracked_factor
 
 MIB = 1024**2
 GIB = 1024**3

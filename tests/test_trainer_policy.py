@@ -8,12 +8,12 @@ from hypothesis import given
 from test_rules_messages import jobs as any_job
 
 from galaxy_memory_rules.messages import InputDataset, JobDescription
+from trainer.choice import Choice
 from trainer.distribution import Beliefs
 from trainer.familiarity import Familiar, Familiarity
 from trainer.features import FeatureSchema
 from trainer.policy import Limits, Request, SizingRule, recommend
 from trainer.sizes import Sizes
-from trainer.sizing import Choice
 
 MIB = 1024**2
 GIB = 1024**3

@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from galaxy_memory_rules.messages import JobDescription
+from trainer.choice import Choice
 from trainer.distribution import Rows, Vector
 from trainer.history import History
 from trainer.replay import allocated_bytes, replay
 from trainer.rungs import FOREST_FROM, Rung, ladder_for
-from trainer.sizing import FACTORS, SIMPLER_WITHIN, Choice, Trial, best_trial, choose, tracked_factor, tried
+from trainer.sizing import FACTORS, SIMPLER_WITHIN, Trial, best_trial, choose, tracked_factor, tried
 from trainer.unseen import PRICES
 
 GIB = 1024**3

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from galaxy_memory_rules.messages import InputDataset, JobDescription
+from trainer.choice import Choice
 from trainer.learning import Settings
 from trainer.page import ToolPage
 from trainer.records import JobRecord, ToolRecords
 from trainer.replay import replay
-from trainer.sizing import Choice
 from trainer.tool_page import choice_text, page_of
 from trainer.training import HeldOut, Trained, train_tool
 

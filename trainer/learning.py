@@ -6,6 +6,7 @@ from typing import Optional
 
 import numpy as np
 
+from .choice import Choice
 from .distribution import Vector
 from .familiarity import Familiar, Familiarity
 from .features import FeatureSchema
@@ -16,7 +17,7 @@ from .replay import Replay
 from .rungs import FOREST_FROM, Rung, Usual, ladder_for
 from .sample import Sample
 from .sizes import Sizes
-from .sizing import CAUTION, CAUTION_BY_REFERENCE, Choice, Trial, best_trial, choose, tracked_factor, tried
+from .sizing import CAUTION, CAUTION_BY_REFERENCE, Trial, best_trial, choose, tracked_factor, tried
 from .unseen import bids_bytes
 
 _CAUTION = {
@@ -98,7 +99,9 @@ class Learned:
         ]
 
 
-def learn(history: History, settings: Settings, others: Sequence[Rung] = ()) -> Optional[Learned]:
+def learn(
+    history: History, settings: Settings, others: Sequence[Rung] = (), ladder_jobs: Optional[int] = None
+) -> Optional[Learned]:
     """Fit every rung of the ladder, choose one by replay, and measure what the guards need.
 
     Parameters
@@ -109,6 +112,8 @@ def learn(history: History, settings: Settings, others: Sequence[Rung] = ()) -> 
         The failure cap and what else an administrator decides.
     others : sequence of Rung
         Those of models.json.
+    ladder_jobs : int, optional
+        How many jobs decide which rungs are tried; those of `history` where it is not told.
 
     Returns
     -------
@@ -117,7 +122,7 @@ def learn(history: History, settings: Settings, others: Sequence[Rung] = ()) -> 
     """
     schema = FeatureSchema.learn(history.jobs, settings.genomes)
     sample = Sample.of(history, schema)
-    rungs = ladder_for(len(sample), others, settings.usual)
+    rungs = ladder_for(len(sample) if ladder_jobs is None else ladder_jobs, others, settings.usual)
     if not rungs:
         return None
     if not schema.columns:

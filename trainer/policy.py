@@ -8,13 +8,13 @@ from galaxy_memory_rules.decision import RETRY_FACTOR
 from galaxy_memory_rules.memory import MIB, format_bytes, round_up
 from galaxy_memory_rules.messages import MAX_SIZE_BYTES, JobDescription
 
+from .choice import Choice
 from .distribution import Beliefs, Distribution
 from .familiarity import Familiar, Familiarity
 from .features import DBKEY, REFERENCE, VERSION, Features, FeatureSchema
 from .pricing import Offers
 from .reference import reference_key
 from .sizes import TOTAL_NAME, Sizes, sizes_bytes
-from .sizing import Choice
 
 BEYOND_TRAINING_SIZES = "beyond_training_sizes"
 UNSEEN_REFERENCE = "unseen_reference"
@@ -91,10 +91,11 @@ class SizingRule:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any], familiar: Familiar) -> "SizingRule":
-        """Read a rule back from a manifest."""
+        """Read a rule back from a manifest; every familiarity has to have its choice."""
+        told = content["choices"]
         return replace(
             cls(**content, familiar=familiar),
-            choices={Familiarity(level): Choice(**choice) for level, choice in content["choices"].items()},
+            choices={level: Choice(**told[level.value]) for level in Familiarity},
             sizes=Sizes.from_dict(content["sizes"]),
             limits=Limits(**content["limits"]),
         )

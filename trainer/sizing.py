@@ -9,6 +9,7 @@ from typing import Optional
 
 import numpy as np
 
+from .choice import Choice
 from .distribution import Rows, Vector
 from .history import History
 from .replay import Replay, replay
@@ -21,30 +22,14 @@ FACTORS = (
 )
 # A simpler model that wastes up to this much more is taken: what it gains on new jobs is worth more.
 SIMPLER_WITHIN = 0.01
-# How many standard errors below the cap the failure rate has to stay: half of one where jobs are like those recorded,
-# one where references are new, as few of them decide (bowtie2 by reference: 6.0 % without, 5.1 % with).
+# How many standard errors below the cap the failure rate has to stay: none where jobs are like those recorded, one
+# where references are new, as few of them decide (bowtie2 by reference: 6.0 % without, 5.1 % with).
 CAUTION, CAUTION_BY_REFERENCE = 0.0, 1.0
 # The least and the most that is added on top of a request that few jobs chose, and how many are few.
 _HEADROOM = (0.002, 0.03)
 _FEW_JOBS = 30
 # How fast the tracker follows: a failed job raises the requests by 2 %.
 TRACKING_RATE = 0.02
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What to request of a predictive distribution.
-
-    Parameters
-    ----------
-    price : float or None
-        Of a failed first attempt, see `pricing`; None is beyond any price.
-    factor : float
-        What the cheapest request at that price is multiplied by.
-    """
-
-    price: Optional[float]
-    factor: float
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from .choice import Choice
 from .learning import Learned
 from .page import CapPoint, PolicyLine, ToolPage
 from .peers import Policy, peers, requested
 from .replay import Replay, replay
-from .sizing import Choice
 from .training import HeldOut, Trained
 
 # The peers that an administrator knows, cheap enough to be learned at each training; `backtest` has all of them.

@@ -219,10 +219,11 @@ def _try(
     past = history.part(kept)
     schema = FeatureSchema.learn(past.jobs, settings.genomes)
     train = Sample.of(past, schema)
-    searched = [_search(candidate, train, progress) for candidate in candidates] if len(past) >= FOREST_FROM else []
+    searched = [_search(candidate, train, progress) for candidate in candidates] if len(history) >= FOREST_FROM else []
     if rest is None:
         return searched, [], None
-    learned = _learn(past, settings, [one.rung for one in searched])
+    # the same rungs as all jobs can carry: what is scored has to be what is served
+    learned = _learn(past, settings, [one.rung for one in searched], len(history))
     test = Sample.of(history.part(rest), schema)
     by_name = {one.rung.name: one for one in searched}
     outcomes = [_outcome(by_name.get(rung.name, _Searched(rung)), learned, train, test) for rung in learned.ladder]
@@ -238,8 +239,8 @@ def hold_out(learned: Learned, past: History, jobs: History) -> HeldOut:
     return HeldOut(past, jobs, first_bytes, outcome)
 
 
-def _learn(history: History, settings: Settings, others: Sequence[Rung]) -> Learned:
-    learned = learn(history, settings, others)
+def _learn(history: History, settings: Settings, others: Sequence[Rung], ladder_jobs: Optional[int] = None) -> Learned:
+    learned = learn(history, settings, others, ladder_jobs)
     if learned is None:
         raise TooFewJobs(f"{len(history)} jobs; expected at least {LEAST_JOBS}")
     return learned
