@@ -99,7 +99,7 @@ def test_a_damaged_bundle_is_named_in_the_log_and_the_others_are_served(
 ) -> None:
     for name in ("good", "damaged"):
         shutil.copytree(models / "tool", tmp_path / name)
-    (publishing.current_build(tmp_path / "damaged") / "value.npy").write_bytes(b"\x00")
+    (publishing.current_build(tmp_path / "damaged") / "bins.npy").write_bytes(b"\x00")
     predictor = Predictor.open(tmp_path)
     assert list(predictor.bundles) == ["tool"]
     [said] = [record.getMessage() for record in caplog.records]

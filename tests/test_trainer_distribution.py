@@ -1,7 +1,5 @@
 """A predictive distribution."""
 
-import math
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,14 +8,14 @@ from hypothesis import strategies as st
 from trainer.distribution import Beliefs, Distribution
 
 # half of the jobs between 100 and 200 bytes, the other half between 200 and 400, even on the log scale
-EVEN = Distribution(np.log([100.0, 200.0, 400.0]), np.array([0.0, 0.5, 1.0]), math.log(200))
+EVEN = Distribution(np.log([100.0, 200.0, 400.0]), np.array([0.0, 0.5, 1.0]))
 
 masses = st.lists(st.floats(0, 1), min_size=2, max_size=20).filter(lambda shares: sum(shares) > 0.1)
 
 
 def distribution_of(shares: list[float]) -> Distribution:
     cumulative = np.concatenate([[0.0], np.cumsum(shares) / np.sum(shares)])
-    return Distribution(np.linspace(10, 25, len(cumulative)), cumulative, 15.0)
+    return Distribution(np.linspace(10, 25, len(cumulative)), cumulative)
 
 
 @pytest.mark.parametrize(
@@ -33,15 +31,15 @@ def test_the_chance_to_need_more_falls_with_the_amount(amount_bytes: int, probab
     assert EVEN.exceedance(amount_bytes) == pytest.approx(probability, abs=0.01)
 
 
-def test_the_point_is_in_bytes() -> None:
-    assert EVEN.point_bytes == pytest.approx(200, abs=1)
+def test_the_best_guess_is_the_median() -> None:
+    assert EVEN.median_bytes == pytest.approx(200, abs=1)
 
 
 @pytest.mark.parametrize(("log_bytes", "amount_bytes"), [(-1000.0, 1), (1000.0, 2**53 - 1), (float("inf"), 2**53 - 1)])
 def test_a_wild_guess_stays_within_what_a_message_can_say(log_bytes: float, amount_bytes: int) -> None:
-    point_bytes = Distribution(EVEN.edges, EVEN.cumulative, log_bytes).point_bytes
-    assert point_bytes == pytest.approx(amount_bytes, rel=1e-9)
-    assert 1 <= point_bytes <= 2**53 - 1
+    median_bytes = Beliefs.around(np.array([log_bytes]), np.zeros(3))[0].median_bytes
+    assert median_bytes == pytest.approx(amount_bytes, rel=1e-9)
+    assert 1 <= median_bytes <= 2**53 - 1
 
 
 @given(masses)
@@ -77,14 +75,11 @@ def test_what_is_left_above_an_amount_is_a_distribution(shares: list[float], qua
 
 
 def test_beliefs_share_their_edges_and_each_job_moves_them_to_its_origin() -> None:
-    beliefs = Beliefs(
-        np.log([1.0, 2.0, 4.0]), np.array([[0, 0.5, 1], [0, 0.25, 1]]), np.log([100.0, 300.0]), np.log([150.0, 500.0])
-    )
+    beliefs = Beliefs(np.log([1.0, 2.0, 4.0]), np.array([[0, 0.5, 1], [0, 0.25, 1]]), np.log([100.0, 300.0]))
     assert len(beliefs) == 2
     # 100 to 200 to 400 bytes, and 300 to 600 to 1200 of which a quarter is below 600: 600 * 2**(0.25 / 0.75) = 756
     assert [one.quantile_bytes(0.5) for one in (beliefs[0], beliefs[1])] == pytest.approx([200, 756], abs=1)
     assert beliefs.medians_bytes == pytest.approx([200, 756], abs=1)
-    assert [beliefs[0].point_bytes, beliefs[1].point_bytes] == pytest.approx([150, 500], abs=1)
     assert len(beliefs.part(1)) == 1
     assert beliefs.part(1)[0].quantile_bytes(0.5) == beliefs[1].quantile_bytes(0.5)
 

@@ -40,14 +40,26 @@ SHAPES = [
 ]
 
 
+def means(forest: Forest, matrix: Matrix) -> list[float]:
+    """The mean of each row's distribution: that of its leaves, each peak known to half a bin."""
+    beliefs = forest.predict(matrix)
+    middles = (beliefs.edges[1:] + beliefs.edges[:-1]) / 2
+    return [float(np.diff(cumulative) @ middles) for cumulative in beliefs.cumulative]
+
+
+def half_a_bin(log_peaks: Vector) -> float:
+    return float(np.ptp(log_peaks)) / BINS / 2 + 1e-9
+
+
 @pytest.mark.parametrize("regressor", [RandomForestRegressor, ExtraTreesRegressor])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_the_point_prediction_is_scikit_learns(regressor: type, shape: dict[str, int]) -> None:
+def test_every_row_falls_into_scikit_learns_leaves(regressor: type, shape: dict[str, int]) -> None:
     matrix, log_peaks = sample(200)
-    fitted = regressor(**{"n_estimators": 10, "random_state": 0, **shape}).fit(matrix, log_peaks)
+    fitted = regressor(**{"n_estimators": 10, "random_state": 0, "bootstrap": False, **shape}).fit(matrix, log_peaks)
     unseen, _ = sample(100, seed=1)
-    points = [distribution.point for distribution in flatten(trees_of(fitted), matrix, log_peaks).predict(unseen)]
-    assert points == pytest.approx(fitted.predict(unseen), abs=1e-5)
+    forest = flatten(trees_of(fitted), matrix, log_peaks, min_rows=1)
+    # a prediction is the mean of the leaves' peaks
+    assert means(forest, unseen) == pytest.approx(fitted.predict(unseen), abs=half_a_bin(log_peaks))
 
 
 def test_values_on_a_threshold_go_the_same_way_as_in_scikit_learn() -> None:
@@ -55,9 +67,24 @@ def test_values_on_a_threshold_go_the_same_way_as_in_scikit_learn() -> None:
     rng = np.random.default_rng(0)
     matrix = rng.integers(0, 3, size=(200, 4)).astype(np.float32) * np.float32(0.1)
     log_peaks = np.asarray(rng.normal(size=200))
-    fitted = RandomForestRegressor(10, random_state=0).fit(matrix, log_peaks)
-    points = [distribution.point for distribution in flatten(trees_of(fitted), matrix, log_peaks).predict(matrix)]
-    assert points == pytest.approx(fitted.predict(matrix), abs=1e-5)
+    fitted = RandomForestRegressor(10, random_state=0, bootstrap=False).fit(matrix, log_peaks)
+    forest = flatten(trees_of(fitted), matrix, log_peaks, min_rows=1)
+    assert means(forest, matrix) == pytest.approx(fitted.predict(matrix), abs=half_a_bin(log_peaks))
+
+
+def test_each_tree_counts_the_rows_of_its_own_bag() -> None:
+    matrix, log_peaks = sample(200)
+    fitted = RandomForestRegressor(10, random_state=0, max_leaf_nodes=9, bootstrap=False).fit(matrix, log_peaks)
+    bags = np.random.default_rng(0).random((10, 200)) < 0.5
+    forest = flatten(trees_of(fitted), matrix, log_peaks, bags, min_rows=1)
+    assert len(forest.bins) == np.count_nonzero(bags)
+    # the leaves' mean peaks, over the rows in the bags
+    leaves = fitted.apply(matrix[:1])[0]
+    of_trees = [
+        log_peaks[bag & (tree.apply(matrix) == leaf)].mean()
+        for tree, bag, leaf in zip(fitted.estimators_, bags, leaves, strict=True)
+    ]
+    assert means(forest, matrix[:1]) == pytest.approx([np.mean(of_trees)], abs=half_a_bin(log_peaks))
 
 
 def test_a_tree_that_never_splits_is_served_too() -> None:
@@ -83,15 +110,19 @@ def test_a_leafs_histogram_counts_the_training_peaks_around_it() -> None:
     assert high.exceedance(int(np.exp(20))) > 0.95
 
 
-def test_small_leaves_share_the_histogram_of_the_node_around_them() -> None:
+def test_small_leaves_take_the_peaks_of_the_node_around_them() -> None:
     matrix, log_peaks = sample(100)
-    forest = flatten(trees_of(ExtraTreesRegressor(5, random_state=0).fit(matrix, log_peaks)), matrix, log_peaks)
-    leaves = np.flatnonzero(forest.first_child == np.arange(len(forest.first_child)))
-    for histogram in forest.histogram[leaves]:
-        run = forest.weights[forest.entries[histogram] : forest.entries[histogram + 1]]
-        assert run.sum() == pytest.approx(1)
-        # a weight is a count over the rows of the histogram: with fewer rows the smallest would be larger
-        assert run.min() <= 1 / MIN_ROWS_PER_HISTOGRAM + 1e-6 or len(run) == 1
+    fitted = ExtraTreesRegressor(5, random_state=0).fit(matrix, log_peaks)
+    forest = flatten(trees_of(fitted), matrix, log_peaks)
+    lengths = np.diff(forest.runs)
+    inner = forest.first_child != np.arange(len(lengths))
+    assert not lengths[inner].any()
+    assert lengths[~inner].min() >= MIN_ROWS_PER_HISTOGRAM
+    # the leaves of trees that are fully grown have one row each; that of the first row takes its parent's as well
+    tree = fitted.estimators_[0].tree_
+    path = np.flatnonzero(tree.decision_path(matrix[:1]).toarray()[0])
+    counted = [int(tree.n_node_samples[node]) for node in path]
+    assert lengths[forest._leaves(matrix[:1])[0, 0]] == min(rows for rows in counted if rows >= MIN_ROWS_PER_HISTOGRAM)
 
 
 def test_quantiles_cover_what_they_promise() -> None:
@@ -108,14 +139,47 @@ def test_one_row_and_many_are_predicted_alike(forest: Forest) -> None:
     together = forest.predict(matrix)
     for row, distribution in enumerate(together):
         [alone] = forest.predict(matrix[row : row + 1])
-        assert alone.point == distribution.point
         assert np.array_equal(alone.cumulative, distribution.cumulative)
 
 
 def test_a_forest_survives_the_disk(forest: Forest) -> None:
-    again = Forest.from_arrays(forest.to_arrays(), forest.depth, n_columns=4)
-    matrix, _ = sample(20, seed=3)
-    assert [d.point for d in again.predict(matrix)] == [d.point for d in forest.predict(matrix)]
+    again = Forest.from_arrays(forest.to_arrays(), n_columns=4)
+    assert again.depth == forest.depth
+    for name in ("roots", "feature", "threshold", "first_child", "runs", "bins", "edges"):
+        assert np.array_equal(getattr(again, name), getattr(forest, name)), name
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_what_follows_from_the_order_of_the_nodes_is_found_again(shape: dict[str, int]) -> None:
+    matrix, log_peaks = sample(200)
+    fitted = ExtraTreesRegressor(**{"n_estimators": 10, "random_state": 0, **shape}).fit(matrix, log_peaks)
+    forest = flatten(trees_of(fitted), matrix, log_peaks)
+    again = Forest.from_arrays(forest.to_arrays(), n_columns=4)
+    assert np.array_equal(again.first_child, forest.first_child)
+    assert np.array_equal(again.runs, forest.runs)
+    assert again.depth == forest.depth == max(tree.max_depth for tree in trees_of(fitted))
+
+
+def test_a_forest_on_disk_takes_a_byte_for_each_row_and_eight_for_each_leaf(forest: Forest) -> None:
+    arrays = forest.to_arrays()
+    n_leaves = len(arrays["lengths"])
+    # for each leaf but one a tree has an inner node: a threshold of 4 bytes, a feature of 1, and 2 bits to tell both
+    # kinds apart; a run's length is 1 byte more
+    most = len(forest.bins) + n_leaves * (4 + 1 + 1 + 0.25) + arrays["roots"].nbytes + arrays["edges"].nbytes + 1
+    assert sum(array.nbytes for array in arrays.values()) <= most
+
+
+def test_numbers_too_large_for_a_byte_take_two() -> None:
+    matrix = np.zeros((600, 300), dtype=np.float32)
+    # the last of 300 columns tells 300 rows from 300
+    matrix[300:, 299] = 1
+    log_peaks = np.repeat([10.0, 20.0], 300) + np.tile([0.0, 0.1], 300)
+    fitted = RandomForestRegressor(3, max_depth=1, max_features=None, bootstrap=False).fit(matrix, log_peaks)
+    arrays = flatten(trees_of(fitted), matrix, log_peaks).to_arrays()
+    assert arrays["feature"].tolist() == [299] * 3
+    assert arrays["lengths"].tolist() == [300] * 6
+    assert [arrays[name].dtype for name in ("feature", "lengths")] == ["<u2", "<u2"]
+    assert Forest.from_arrays(arrays, n_columns=300).feature.max() == 299
 
 
 @pytest.mark.parametrize(
@@ -123,20 +187,23 @@ def test_a_forest_survives_the_disk(forest: Forest) -> None:
     [
         ("roots", lambda a: a[:0]),
         ("roots", lambda a: a * 0 - 1),
+        ("roots", lambda a: a[::-1].copy()),
+        ("roots", lambda a: a + (np.arange(len(a)) == 3).astype("<i4")),
+        ("inner", lambda a: a[:-1]),
+        ("inner", lambda a: ~a),
+        ("inner", lambda a: a[::-1].copy()),
         ("feature", lambda a: a * 0 + 4),  # there are 4 columns: 0 to 3
         ("feature", lambda a: a.astype("<i4")),
-        ("first_child", lambda a: a * 0 + len(a)),
-        ("first_child", lambda a: a * 0 + len(a) - 1),  # the last node has no second child behind it
+        ("feature", lambda a: a[:-1]),
         ("threshold", lambda a: a * np.float32(np.nan)),
-        ("threshold", lambda a: a * 0),  # a leaf that sends rows on
-        ("value", lambda a: a[:-1]),
-        ("value", lambda a: a * np.float32(np.inf)),
-        ("histogram", lambda a: a * 0 + 10**6),
-        ("entries", lambda a: a[::-1]),
-        ("entries", lambda a: a * 0),
+        ("threshold", lambda a: a[:-1]),
+        ("lengths", lambda a: a[:-1]),
+        ("lengths", lambda a: a * 0),
+        ("lengths", lambda a: a + 1),
         ("bins", lambda a: a[:-1]),
-        ("weights", lambda a: -a),
         ("edges", lambda a: a[::-1].copy()),
+        ("edges", lambda a: a[:-1]),
+        ("edges", lambda a: a * np.inf),
         ("edges", lambda a: a.reshape(1, -1)),
     ],
 )
@@ -145,13 +212,7 @@ def test_arrays_that_a_walk_could_leave_are_refused(forest: Forest, name: str, c
     with np.errstate(invalid="ignore"):
         arrays[name] = change(arrays[name])
     with pytest.raises(BundleError, match="train this tool again"):
-        Forest.from_arrays(arrays, forest.depth, n_columns=4)
-
-
-@pytest.mark.parametrize("depth", [-1, 10**9])
-def test_a_depth_that_no_tree_has_is_refused(forest: Forest, depth: int) -> None:
-    with pytest.raises(BundleError, match="depth"):
-        Forest.from_arrays(forest.to_arrays(), depth, n_columns=4)
+        Forest.from_arrays(arrays, n_columns=4)
 
 
 @settings(max_examples=200)
@@ -163,7 +224,7 @@ def test_whatever_stands_in_the_arrays_a_walk_ends_or_they_are_refused(forest: F
     raw[data.draw(st.integers(0, len(raw) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     arrays[name] = np.frombuffer(bytes(raw), dtype=arrays[name].dtype)
     try:
-        damaged = Forest.from_arrays(arrays, forest.depth, n_columns=4)
+        damaged = Forest.from_arrays(arrays, n_columns=4)
     except BundleError:
         return
     matrix, _ = sample(5)

@@ -53,7 +53,7 @@ RULE = SizingRule(
     tool_bytes=int(TOOL_GIB * GIB),
 )
 # half between 1 and 2 GiB, half between 2 and 4
-BELIEFS = Beliefs(np.log([GIB, 2 * GIB, 4 * GIB]), np.array([[0.0, 0.5, 1.0]]), np.zeros(1), np.log([2.0 * GIB]))
+BELIEFS = Beliefs(np.log([GIB, 2 * GIB, 4 * GIB]), np.array([[0.0, 0.5, 1.0]]), np.zeros(1))
 
 
 def usual(**changes: Any) -> JobDescription:

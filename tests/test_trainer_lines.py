@@ -30,7 +30,7 @@ BYTES = np.array(SIZES, dtype=np.float64)
 
 
 def points_bytes(line: Line, matrix: Matrix = MATRIX) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
-    return np.exp(line.predict(matrix).points)
+    return np.exp(line.predict(matrix).origins)
 
 
 def test_a_constant_is_the_median_with_the_spread_of_all_peaks() -> None:
@@ -105,7 +105,7 @@ def test_the_spread_of_a_line_is_that_of_its_own_errors() -> None:
     # 5 bytes are doubled, the others as the line says
     noise = np.where(np.arange(40) % 8 == 0, np.log(2), 0.0)
     line = log_line(SCHEMA, MATRIX, np.log(1000 * BYTES**0.5) + noise)
-    errors = np.log(1000 * BYTES**0.5) + noise - line.predict(MATRIX).points
+    errors = np.log(1000 * BYTES**0.5) + noise - line.predict(MATRIX).origins
     assert line.residuals[[0, -1]] == pytest.approx([errors.min(), errors.max()])
     assert (np.diff(line.residuals) >= 0).all()
 
@@ -123,7 +123,7 @@ def test_few_jobs_draw_their_slope_towards_that_of_other_tools() -> None:
     assert line.is_log
     assert line.coefficients[1] == pytest.approx(0.5, rel=1e-4)
     # and the line runs through the middle of the ten
-    assert line.predict(matrix).points.mean() == pytest.approx(np.log(3 * BYTES[:10]).mean())
+    assert line.predict(matrix).origins.mean() == pytest.approx(np.log(3 * BYTES[:10]).mean())
 
 
 def test_few_jobs_draw_their_spread_towards_that_of_other_tools() -> None:

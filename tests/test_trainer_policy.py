@@ -49,7 +49,7 @@ RULE = SizingRule(
 def belief(*amounts_bytes: float) -> Beliefs:
     """As many jobs between the first and second amount as between the second and third, and so on."""
     edges = np.log(np.array(amounts_bytes))
-    return Beliefs(edges, np.linspace(0, 1, len(edges))[None, :], np.zeros(1), edges[:1] + np.log(2))
+    return Beliefs(edges, np.linspace(0, 1, len(edges))[None, :], np.zeros(1))
 
 
 # half between 1 and 2 GiB, half between 2 and 4 GiB
@@ -91,7 +91,7 @@ def test_a_request_is_rounded_up() -> None:
 
 def test_a_job_gets_the_request_that_is_cheapest_at_the_price_of_a_failure() -> None:
     edges = np.log([GIB, 2 * GIB, 3.9 * GIB])
-    even, seldom = (Beliefs(edges, np.array([[0.0, share, 1.0]]), np.zeros(1), edges[1:2]) for share in (0.5, 0.95))
+    even, seldom = (Beliefs(edges, np.array([[0.0, share, 1.0]]), np.zeros(1)) for share in (0.5, 0.95))
 
     def requested(beliefs: Beliefs, price: float) -> int:
         return request_for(

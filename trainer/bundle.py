@@ -155,7 +155,7 @@ def _open_model(told: Mapping[str, Any], arrays: dict[str, npt.NDArray[Any]], fo
     # a model of no columns looks at one that is 0
     n_columns = max(n_columns, 1)
     if told["kind"] == "forest":
-        return Forest.from_arrays(arrays, int(told["depth"]), n_columns)
+        return Forest.from_arrays(arrays, n_columns)
     if told["kind"] == "line":
         return Line.from_arrays(arrays, bool(told["is_log"]), n_columns)
     return Regressor.from_bytes((folder / ESTIMATOR).read_bytes(), arrays)
@@ -163,7 +163,7 @@ def _open_model(told: Mapping[str, Any], arrays: dict[str, npt.NDArray[Any]], fo
 
 def _told_of(model: Model) -> dict[str, Any]:
     if isinstance(model, Forest):
-        return {"kind": "forest", "depth": model.depth}
+        return {"kind": "forest"}
     return {"kind": "line", "is_log": model.is_log} if isinstance(model, Line) else {"kind": "estimator"}
 
 

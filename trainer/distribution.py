@@ -24,13 +24,10 @@ class Distribution:
         Ascending, natural logarithms of bytes.
     cumulative : array of shape (n_edges,)
         Probability that the log peak is at most each edge; ends at 1.
-    point : float
-        The best single guess, natural logarithm of bytes.
     """
 
     edges: Vector
     cumulative: Vector
-    point: float
 
     def quantile_bytes(self, quantile: float) -> int:
         """Return the smallest peak, in bytes, that the job exceeds with probability 1 - `quantile` at most."""
@@ -50,12 +47,16 @@ class Distribution:
         below = 1.0 - self.exceedance(amount_bytes)
         if below >= 1.0:
             return self
-        return Distribution(self.edges, np.maximum(self.cumulative - below, 0) / (1 - below), self.point)
+        return Distribution(self.edges, np.maximum(self.cumulative - below, 0) / (1 - below))
 
     @property
-    def point_bytes(self) -> int:
-        """The best single guess in bytes."""
-        return _to_bytes(self.point)
+    def median_bytes(self) -> int:
+        """The best single guess: half of the jobs like this one need no more.
+
+        The mean of the leaves of usegalaxy.org's bowtie2 misses half of the held-out peaks by more than 8.1 %, the
+        median by more than 3.5 %: jobs on the same inputs peak alike, and a few far off move a mean.
+        """
+        return self.quantile_bytes(0.5)
 
 
 @dataclass(frozen=True)
@@ -70,14 +71,11 @@ class Beliefs:
         Probability that the log peak is at most each edge.
     origins : array of shape (n_jobs,)
         Where the edges begin to count, natural logarithms of bytes.
-    points : array of shape (n_jobs,)
-        The best single guesses, natural logarithms of bytes.
     """
 
     edges: Vector
     cumulative: Vector
     origins: Vector
-    points: Vector
 
     @classmethod
     def around(cls, points: Vector, residuals: Vector) -> "Beliefs":
@@ -90,14 +88,16 @@ class Beliefs:
         residuals : array of shape (n_levels,)
             Evenly spaced quantiles of (recorded - predicted log peak), ascending.
         """
-        return cls(residuals, np.linspace(0, 1, len(residuals))[None, :], points, points)
+        # an estimator's guess may be infinite, and a request never is
+        origins = np.clip(points, 0.0, _MOST_LOG_BYTES)
+        return cls(residuals, np.linspace(0, 1, len(residuals))[None, :], origins)
 
     def __len__(self) -> int:
         return len(self.origins)
 
     def __getitem__(self, job: int) -> Distribution:
         one = self.part(job)
-        return Distribution(self.edges + one.origins[0], one.cumulative[0], float(one.points[0]))
+        return Distribution(self.edges + one.origins[0], one.cumulative[0])
 
     def __iter__(self) -> Iterator[Distribution]:
         return (self[job] for job in range(len(self)))
@@ -106,7 +106,7 @@ class Beliefs:
         """Return what is believed of one job."""
         shared = len(self.cumulative) == 1
         cumulative = self.cumulative if shared else self.cumulative[job : job + 1]
-        return Beliefs(self.edges, cumulative, self.origins[job : job + 1], self.points[job : job + 1])
+        return Beliefs(self.edges, cumulative, self.origins[job : job + 1])
 
     @property
     def medians_bytes(self) -> Vector:

@@ -1,25 +1,31 @@
-"""Fitted scikit-learn trees -> the arrays of a Forest, with the training peaks counted into histograms."""
+"""Fitted scikit-learn trees -> the arrays of a Forest, with the training peaks of each leaf."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 import numpy.typing as npt
 
 from .distribution import Vector
 from .features import Matrix
-from .forest import BINS, Forest
+from .forest import BINS, Forest, binned
 
 Integers = npt.NDArray[np.int64]
 
-# A histogram of fewer rows says nothing about the spread: smaller leaves share that of the node around them.
+# A histogram of fewer rows says nothing about the spread: smaller leaves take that of the node around them.
 # On usegalaxy.org's bowtie2 and hisat2, the 0.95 quantile of fully grown trees is exceeded by 11-23 % of held-out
-# jobs with histograms of 1 row, by 5-8 % with 5, while the point prediction wants leaves of 1.
+# jobs with histograms of 1 row, by 5-8 % with 5.
 MIN_ROWS_PER_HISTOGRAM = 5
 
 
-def flatten(trees: Sequence[Any], matrix: Matrix, log_peaks: Vector, min_rows: int = MIN_ROWS_PER_HISTOGRAM) -> Forest:
-    """Lay trees one behind the other and fill their leaves with the training peaks.
+def flatten(
+    trees: Sequence[Any],
+    matrix: Matrix,
+    log_peaks: Vector,
+    bags: Optional[npt.NDArray[np.bool_]] = None,
+    min_rows: int = MIN_ROWS_PER_HISTOGRAM,
+) -> Forest:
+    """Lay trees one behind the other and put the training peaks into their leaves.
 
     Parameters
     ----------
@@ -29,97 +35,88 @@ def flatten(trees: Sequence[Any], matrix: Matrix, log_peaks: Vector, min_rows: i
         The training rows.
     log_peaks : array of shape (n_rows,)
         Their peaks, natural logarithms of bytes.
+    bags : bool array of shape (n_trees, n_rows), optional
+        The rows that each tree counts; all of them where it is not given.
     min_rows : int
-        Rows that a histogram counts at least.
+        Rows that a leaf counts at least.
     """
+    edges, row_bins = binned(log_peaks)
+    bags = np.ones((len(trees), len(matrix)), dtype=np.bool_) if bags is None else bags
+    flat = [_FlatTree(tree) for tree in trees]
+    counted = [one.count(matrix[bag], row_bins[bag], min_rows) for one, bag in zip(flat, bags)]
     roots = np.cumsum([0, *(tree.node_count for tree in trees)])
-    edges = np.linspace(log_peaks.min(), log_peaks.max(), BINS + 1)
-    row_bins = np.clip(np.searchsorted(edges, log_peaks, side="right") - 1, 0, BINS - 1)
-    flat = [_FlatTree(tree, root) for tree, root in zip(trees, roots)]
-    counted = [one.count(one.tree.apply(matrix).astype(np.int64), row_bins, min_rows) for one in flat]
-    histogram, entries, bins, weights = _number([owner for owner, _ in counted], [pairs for _, pairs in counted])
     return Forest(
         roots=roots[:-1].astype(np.int32),
-        feature=np.concatenate([one.moved(np.maximum(one.tree.feature, 0)) for one in flat]).astype(np.int16),
-        threshold=np.concatenate([one.moved(one.thresholds()) for one in flat]),
-        first_child=np.concatenate([one.moved(one.first_children()) for one in flat]).astype(np.int32),
-        value=np.concatenate([one.moved(one.tree.value[:, 0, 0]) for one in flat]).astype(np.float32),
-        histogram=np.concatenate([one.moved(own) for one, own in zip(flat, np.split(histogram, roots[1:-1]))]),
-        entries=entries,
-        bins=bins,
-        weights=weights,
+        feature=np.concatenate([one.features() for one in flat]).astype(np.int16),
+        threshold=np.concatenate([one.thresholds() for one in flat]),
+        first_child=np.concatenate([root + one.first_children() for root, one in zip(roots, flat)]).astype(np.int32),
+        runs=np.cumsum([0, *np.concatenate([lengths for lengths, _ in counted])]).astype(np.int32),
+        bins=np.concatenate([bins for _, bins in counted]).astype(np.uint8),
         edges=edges,
         depth=max(tree.max_depth for tree in trees),
     )
 
 
 class _FlatTree:
-    """One tree on its way into the arrays: its nodes are moved so that the two children of a node are neighbours."""
+    """One tree on its way into the arrays: its nodes stand level by level, the two children of a node together."""
 
-    def __init__(self, tree: Any, root: int) -> None:
+    def __init__(self, tree: Any) -> None:
         self.tree = tree
-        self.leaf = tree.children_left < 0
-        self.inner = np.flatnonzero(~self.leaf)
-        place = np.zeros(tree.node_count, dtype=np.int64)
-        place[tree.children_left[self.inner]] = 2 * np.arange(len(self.inner)) + 1
-        place[tree.children_right[self.inner]] = 2 * np.arange(len(self.inner)) + 2
-        self.place = place
-        self.root = root
+        self.order = _by_level(tree)
+        self.leaf = tree.children_left[self.order] < 0
+        self.place = np.empty(tree.node_count, dtype=np.int64)
+        self.place[self.order] = np.arange(tree.node_count)
 
-    def moved(self, of_nodes: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Return an array over the tree's nodes in the order of the forest."""
-        moved = np.empty_like(of_nodes)
-        moved[self.place] = of_nodes
-        return moved
+    def features(self) -> Integers:
+        """Return the column that each node looks at; a leaf looks at any."""
+        return np.asarray(np.maximum(self.tree.feature[self.order], 0))
 
     def thresholds(self) -> npt.NDArray[np.float32]:
         """Round the thresholds down to float32; for float32 rows the comparison stays the same."""
-        exact = np.where(self.leaf, np.inf, self.tree.threshold)
+        exact = np.where(self.leaf, np.inf, self.tree.threshold[self.order])
         rounded = exact.astype(np.float32)
         return np.where(rounded > exact, np.nextafter(rounded, np.float32(-np.inf)), rounded)
 
     def first_children(self) -> Integers:
-        """Return the forest's number of each node's first child; a leaf names itself."""
-        return self.root + self.place[np.where(self.leaf, np.arange(len(self.leaf)), self.tree.children_left)]
+        """Return the number of each node's first child; a leaf names itself."""
+        return np.where(self.leaf, np.arange(len(self.leaf)), self.place[self.tree.children_left[self.order]])
 
-    def count(self, leaf_of_row: Integers, row_bins: Integers, min_rows: int) -> tuple[Integers, Integers]:
-        """Find whose histogram each leaf has, and the (node, bin) pairs that those histograms count, once a row."""
-        lineage, counts = self._lineage(leaf_of_row)
-        arrivals = np.concatenate([nodes[one] for nodes, one in zip(lineage, counts)])
-        n_rows = np.bincount(arrivals, minlength=len(self.leaf))
-        owner = np.where(self.leaf, np.arange(len(self.leaf)), 0)
+    def count(self, matrix: Matrix, row_bins: Integers, min_rows: int) -> tuple[Integers, Integers]:
+        """Return how many rows each node counts, none for an inner one, and the bins of these rows, ascending."""
         parent = self._parent()
-        while (small := (n_rows[owner] < min_rows) & (owner > 0)).any():
+        # every row in every node that it came through, sorted by node and bin
+        lineage = _lineage(self.place[self.tree.apply(matrix)], parent)
+        passed = np.sort(np.concatenate([nodes * BINS + row_bins[rows] for nodes, rows in lineage]))
+        n_rows = np.bincount(passed // BINS, minlength=len(self.leaf))
+        owner = np.arange(len(self.leaf))
+        while (small := self.leaf & (n_rows[owner] < min_rows) & (owner > 0)).any():
             owner[small] = parent[owner[small]]
-        owns = np.zeros(len(self.leaf), dtype=bool)
-        owns[owner] = True
-        pairs = [(nodes * BINS + row_bins)[one & owns[nodes]] for nodes, one in zip(lineage, counts)]
-        return owner + self.root, np.concatenate(pairs) + self.root * BINS
-
-    def _lineage(self, leaf_of_row: Integers) -> tuple[list[Integers], list[npt.NDArray[np.bool_]]]:
-        """Walk all rows from their leaves to the root: where each is after each step, and whether it moved there."""
-        parent = self._parent()
-        lineage, moved = [leaf_of_row], [np.ones(len(leaf_of_row), dtype=bool)]
-        while lineage[-1].any():
-            moved.append(lineage[-1] > 0)
-            lineage.append(parent[lineage[-1]])
-        return lineage, moved
+        lengths = np.where(self.leaf, n_rows[owner], 0)
+        starts = np.cumsum(n_rows) - n_rows
+        taken = np.arange(lengths.sum()) + np.repeat(starts[owner] - np.cumsum(lengths) + lengths, lengths)
+        return lengths, passed[taken] % BINS
 
     def _parent(self) -> Integers:
         parent = np.zeros(len(self.leaf), dtype=np.int64)
-        parent[self.tree.children_left[self.inner]] = self.inner
-        parent[self.tree.children_right[self.inner]] = self.inner
+        inner = np.flatnonzero(~self.leaf)
+        first_child = self.first_children()[inner]
+        parent[first_child], parent[first_child + 1] = inner, inner
         return parent
 
 
-def _number(
-    owners: Sequence[Integers], pairs: Sequence[Integers]
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-    """Number the histograms in the order of their nodes, and weigh each bin by its share of the rows."""
-    distinct, counts = np.unique(np.concatenate(pairs), return_counts=True)
-    nodes, histogram_of_pair = np.unique(distinct // BINS, return_inverse=True)
-    entries = np.cumsum([0, *np.bincount(histogram_of_pair)]).astype(np.int32)
-    n_rows = np.bincount(histogram_of_pair, weights=counts)
-    weights = (counts / n_rows[histogram_of_pair]).astype(np.float32)
-    histogram = np.searchsorted(nodes, np.concatenate(owners)).astype(np.int32)
-    return histogram, entries, (distinct % BINS).astype(np.uint8), weights
+def _by_level(tree: Any) -> Integers:
+    """Return the tree's nodes from the root down, from the first child to the second."""
+    levels = [np.zeros(1, dtype=np.int64)]
+    while len(inner := levels[-1][tree.children_left[levels[-1]] >= 0]):
+        levels.append(np.column_stack([tree.children_left[inner], tree.children_right[inner]]).ravel())
+    return np.concatenate(levels)
+
+
+def _lineage(leaf_of_row: Integers, parent: Integers) -> list[tuple[Integers, Integers]]:
+    """Walk all rows from their leaves to the root: after each step, the nodes just reached and the rows in them."""
+    nodes, rows = leaf_of_row, np.arange(len(leaf_of_row))
+    lineage = [(nodes, rows)]
+    while (moves := nodes > 0).any():
+        nodes, rows = parent[nodes[moves]], rows[moves]
+        lineage.append((nodes, rows))
+    return lineage

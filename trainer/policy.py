@@ -92,10 +92,10 @@ class SizingRule:
     @classmethod
     def from_dict(cls, content: Mapping[str, Any], familiar: Familiar) -> "SizingRule":
         """Read a rule back from a manifest; every familiarity has to have its choice."""
-        told = content["choices"]
+        choices = {Familiarity(level): Choice(**choice) for level, choice in content["choices"].items()}
         return replace(
             cls(**content, familiar=familiar),
-            choices={level: Choice(**told[level.value]) for level in Familiarity},
+            choices={level: choices[level] for level in Familiarity},
             sizes=Sizes.from_dict(content["sizes"]),
             limits=Limits(**content["limits"]),
         )

@@ -103,7 +103,9 @@ def _grow(sample: Sample, groups: Rows) -> Grown:
 
 def _fit_forest(sample: Sample) -> Forest:
     grown = _grow(sample, np.arange(len(sample)))
-    return flatten([tree.tree_ for tree in grown.trees], sample.matrix, sample.log_peaks, MIN_ROWS_PER_LEAF)
+    trees = [tree.tree_ for tree in grown.trees]
+    # the rows in the bags alone, as out of the bags: the choice was made on such leaves
+    return flatten(trees, sample.matrix, sample.log_peaks, grown.in_bag, MIN_ROWS_PER_LEAF)
 
 
 def _out_of_bag(sample: Sample, groups: Rows, typical_bytes: float) -> Offers:

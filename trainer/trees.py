@@ -11,7 +11,7 @@ from sklearn.tree import ExtraTreeRegressor
 from .candidates import SEED
 from .distribution import Beliefs, Rows, Vector
 from .features import Matrix
-from .forest import BINS
+from .forest import BINS, binned
 
 N_TREES = 100
 # Smaller leaves make the spread too narrow, larger ones the prediction too coarse (bowtie2, hisat2: 2 to 5 within 2 %).
@@ -57,16 +57,17 @@ class Grown:
         The average of the histograms in its leaves: a quantile regression forest (Meinshausen 2006,
         https://jmlr.org/papers/v7/meinshausen06a.html) on the rows outside the bag.
         """
-        edges = np.linspace(log_peaks.min(), log_peaks.max(), BINS + 1)
+        edges, row_bins = binned(log_peaks)
         # no job of one group only is ever outside: there the whole forest has to answer
         asked = self.outside | ~self.outside.any(axis=0)
-        return _average(self, matrix, log_peaks, edges, matrix, asked)
-
-    def believe(self, matrix: Matrix, log_peaks: Vector, asked: Matrix) -> Beliefs:
-        """Return what all trees believe of other rows."""
-        edges = np.linspace(log_peaks.min(), log_peaks.max(), BINS + 1)
-        everyone = np.ones((len(self.trees), len(asked)), dtype=np.bool_)
-        return _average(self, matrix, log_peaks, edges, asked, everyone)
+        shares = np.zeros((len(matrix), BINS), dtype=np.float32)
+        for tree, bag, rows in zip(self.trees, self.in_bag, asked):
+            leaves = tree.apply(matrix)
+            shares[rows] += _histograms(leaves[bag], row_bins[bag], tree.tree_.node_count)[leaves[rows]]
+        cumulative = np.zeros((len(matrix), BINS + 1))
+        shares.cumsum(axis=1, out=cumulative[:, 1:])
+        cumulative /= cumulative[:, -1:]
+        return Beliefs(edges, cumulative, np.zeros(len(matrix)))
 
 
 def _drawn(groups: Rows, random: np.random.Generator) -> npt.NDArray[np.bool_]:
@@ -89,28 +90,6 @@ def _grow(matrix: Matrix, log_peaks: Vector, seed: int) -> Any:
     return ExtraTreeRegressor(min_samples_leaf=MIN_ROWS_PER_LEAF, max_features=1.0, random_state=seed).fit(
         matrix, log_peaks
     )
-
-
-def _average(
-    grown: Grown,
-    matrix: Matrix,
-    log_peaks: Vector,
-    edges: Vector,
-    asked: Matrix,
-    asks: npt.NDArray[np.bool_],
-) -> Beliefs:
-    """Average over the trees that each row asks the histograms and means of the leaves that it falls into."""
-    row_bins = np.clip(np.searchsorted(edges, log_peaks, side="right") - 1, 0, BINS - 1)
-    shares, points = np.zeros((len(asked), BINS), dtype=np.float32), np.zeros(len(asked))
-    for tree, bag, rows in zip(grown.trees, grown.in_bag, asks):
-        leaves, of_asked = tree.apply(matrix[bag]), tree.apply(asked[rows])
-        histograms = _histograms(leaves, row_bins[bag], tree.tree_.node_count)
-        shares[rows] += histograms[of_asked]
-        points[rows] += tree.tree_.value[of_asked, 0, 0]
-    cumulative = np.zeros((len(asked), BINS + 1))
-    shares.cumsum(axis=1, out=cumulative[:, 1:])
-    cumulative /= cumulative[:, -1:]
-    return Beliefs(edges, cumulative, np.zeros(len(asked)), points / asks.sum(axis=0))
 
 
 def _histograms(leaves: Rows, row_bins: Rows, n_nodes: int) -> npt.NDArray[np.float32]:
