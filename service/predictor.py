@@ -117,7 +117,7 @@ def _answer(
     distribution = beliefs[0]
     return MemoryRecommendation(
         memory_bytes=request.memory_bytes,
-        predicted_peak_bytes=distribution.median_bytes,
+        predicted_peak_bytes=distribution.predicted_peak_bytes,
         quantiles={str(quantile): distribution.quantile_bytes(quantile) for quantile in QUANTILES},
         failure_probability=round(distribution.exceedance(request.memory_bytes), 4),
         tool=found.tool,

@@ -38,8 +38,8 @@ def believed(found: Bundle) -> Beliefs:
     return found.model.predict(found.schema.matrix([JOB]))
 
 
-def median_bytes(found: Bundle) -> int:
-    return believed(found)[0].median_bytes
+def predicted_bytes(found: Bundle) -> int:
+    return believed(found)[0].predicted_peak_bytes
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_a_bundle_survives_the_disk(models: Path, trained: Trained) -> None:
     for name, digests in trained.bundle.sizing.familiar.to_arrays().items():
         assert np.array_equal(again.sizing.familiar.to_arrays()[name], digests)
     assert again.facts == json.loads(json.dumps(trained.bundle.facts))
-    assert median_bytes(again) == pytest.approx(median_bytes(trained.bundle), abs=1)
+    assert predicted_bytes(again) == pytest.approx(predicted_bytes(trained.bundle), abs=1)
     assert again.name == f"tool/{again.build}"
 
 
@@ -68,7 +68,7 @@ def test_other_estimators_survive_the_disk_too(trained: Trained, tmp_path: Path)
     build = bundle.save(made, tmp_path)
     again = bundle.load(tmp_path / "tool")
     assert isinstance(again.model, Regressor)
-    assert median_bytes(again) == pytest.approx(median_bytes(made))
+    assert predicted_bytes(again) == pytest.approx(predicted_bytes(made))
     assert np.array_equal(again.model.residuals, model.to_arrays()["residuals"])
     assert json.loads((tmp_path / "tool" / build / "manifest.json").read_text())["model"] == {"kind": "estimator"}
 
@@ -83,7 +83,7 @@ def test_lines_survive_the_disk_too(rows: int, source: str, tmp_path: Path) -> N
     assert again.facts["model"]["source"] == source
     assert again.model.is_log == made.model.is_log
     assert np.array_equal(believed(again).edges, believed(made).edges)
-    assert median_bytes(again) == median_bytes(made)
+    assert predicted_bytes(again) == predicted_bytes(made)
     told = json.loads((tmp_path / "tool" / build / "manifest.json").read_text())["model"]
     assert told == {"kind": "line", "is_log": made.model.is_log}
 
@@ -138,7 +138,7 @@ def test_saving_repairs_a_damaged_build(trained: Trained, home: Path) -> None:
     build = publishing.current_build(home)
     (build / "bins.npy").write_bytes(b"")
     bundle.save(trained.bundle, home.parent)
-    assert median_bytes(bundle.load(home)) == pytest.approx(median_bytes(trained.bundle), abs=1)
+    assert predicted_bytes(bundle.load(home)) == pytest.approx(predicted_bytes(trained.bundle), abs=1)
 
 
 def test_where_nothing_can_be_written_the_old_bundle_stays(trained: Trained, home: Path) -> None:

@@ -31,15 +31,21 @@ def test_the_chance_to_need_more_falls_with_the_amount(amount_bytes: int, probab
     assert EVEN.exceedance(amount_bytes) == pytest.approx(probability, abs=0.01)
 
 
-def test_the_best_guess_is_the_median() -> None:
-    assert EVEN.median_bytes == pytest.approx(200, abs=1)
+def test_the_best_guess_is_the_mean_between_the_quartiles() -> None:
+    # as much of 100 to 200 as of 200 to 400
+    assert EVEN.predicted_peak_bytes == pytest.approx(200, abs=1)
+    # a fifth of the jobs far above the others are none of the middle half: of the others, the middle of 100 to 200
+    far = Distribution(np.log([100.0, 200.0, 1e9, 2e9]), np.array([0.0, 0.8, 0.8, 1.0]))
+    assert far.predicted_peak_bytes == pytest.approx(100 * 2**0.5, abs=1)
+    # what lies at the first edge belongs to the first bin
+    assert Distribution(EVEN.edges, np.array([0.9, 0.9, 1.0])).predicted_peak_bytes == pytest.approx(142, abs=1)
 
 
 @pytest.mark.parametrize(("log_bytes", "amount_bytes"), [(-1000.0, 1), (1000.0, 2**53 - 1), (float("inf"), 2**53 - 1)])
 def test_a_wild_guess_stays_within_what_a_message_can_say(log_bytes: float, amount_bytes: int) -> None:
-    median_bytes = Beliefs.around(np.array([log_bytes]), np.zeros(3))[0].median_bytes
-    assert median_bytes == pytest.approx(amount_bytes, rel=1e-9)
-    assert 1 <= median_bytes <= 2**53 - 1
+    guess_bytes = Beliefs.around(np.array([log_bytes]), np.zeros(3))[0].predicted_peak_bytes
+    assert guess_bytes == pytest.approx(amount_bytes, rel=1e-9)
+    assert 1 <= guess_bytes <= 2**53 - 1
 
 
 @given(masses)
@@ -79,7 +85,8 @@ def test_beliefs_share_their_edges_and_each_job_moves_them_to_its_origin() -> No
     assert len(beliefs) == 2
     # 100 to 200 to 400 bytes, and 300 to 600 to 1200 of which a quarter is below 600: 600 * 2**(0.25 / 0.75) = 756
     assert [one.quantile_bytes(0.5) for one in (beliefs[0], beliefs[1])] == pytest.approx([200, 756], abs=1)
-    assert beliefs.medians_bytes == pytest.approx([200, 756], abs=1)
+    # between the quartiles as much of 100 to 200 as of 200 to 400; and only of 600 to 1200: 600 * 2**0.5 = 849
+    assert beliefs.predicted_peaks_bytes == pytest.approx([200, 849], abs=1)
     assert len(beliefs.part(1)) == 1
     assert beliefs.part(1)[0].quantile_bytes(0.5) == beliefs[1].quantile_bytes(0.5)
 
@@ -90,5 +97,6 @@ def test_the_same_spread_may_stand_around_every_point() -> None:
         assert beliefs[job].quantile_bytes(0.0) == pytest.approx(point_bytes / 2, abs=1)
         assert beliefs[job].quantile_bytes(0.5) == pytest.approx(point_bytes, abs=1)
         assert beliefs[job].quantile_bytes(1.0) == pytest.approx(point_bytes * 4, abs=1)
-    assert beliefs.medians_bytes == pytest.approx([100, 1000], abs=1)
+    # between the middles of both halves, 0.5**0.5 and 4**0.5 times the point: 2**0.25 = 1.189
+    assert beliefs.predicted_peaks_bytes == pytest.approx([119, 1189], abs=1)
     assert beliefs.part(1)[0].quantile_bytes(1.0) == beliefs[1].quantile_bytes(1.0)

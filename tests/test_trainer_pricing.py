@@ -46,7 +46,7 @@ def test_where_a_failure_has_no_price_the_least_expected_wastage_is_requested(
 @pytest.mark.parametrize(
     ("price", "typical_gib", "requested_gib"),
     [
-        # the median is 1 GiB: a failure costs price * sqrt(1 * typical) GiB. Asking for 1 GiB costs 1 + 0.1 * that,
+        # 1 GiB is predicted: a failure costs price * sqrt(1 * typical) GiB. Asking for 1 GiB costs 1 + 0.1 * that,
         # asking for 5 costs 3.6: they cost the same at 26
         (25, 1, 1.0),
         (27, 1, 5.0),
@@ -83,8 +83,8 @@ def test_jobs_with_one_spread_are_offered_the_same_relative_to_their_origins() -
 def test_a_job_that_needs_more_counts_its_failures_for_more_but_less_than_in_proportion() -> None:
     points, residuals = np.log(np.array([1.0, 16.0]) * GIB), np.linspace(-0.3, 0.5, 201)
     units = Offers.of(Beliefs.around(points, residuals), 4 * GIB).failure_units
-    # the median is 0.1 above the point. sqrt(1.105 * 4) = 2.1 GiB a failure, 2.1 times its point; the second one's
-    # sqrt(17.7 * 4) = 8.4 GiB are four times as much for a job that is sixteen times as large
+    # what is predicted is 0.1 above the point: sqrt(1.105 * 4) = 2.1 GiB a failure, 2.1 times the point; the second
+    # one's sqrt(17.7 * 4) = 8.4 GiB are four times as much for a job that is sixteen times as large
     assert units[0] == pytest.approx((np.exp(0.1) * 4) ** 0.5)
     assert units[0] / units[1] == pytest.approx(4)
 

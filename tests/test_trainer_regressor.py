@@ -63,7 +63,7 @@ def test_the_spread_of_the_residuals_is_the_distribution() -> None:
     regressor = Regressor(fitted, np.linspace(-1, 1, LEVELS))
     beliefs = regressor.predict(matrix[:1])
     point = float(fitted.predict(matrix[:1])[0])
-    assert np.log(beliefs[0].median_bytes) == pytest.approx(point, abs=0.01)
+    assert np.log(beliefs[0].predicted_peak_bytes) == pytest.approx(point, abs=0.01)
     assert np.log(beliefs[0].quantile_bytes(0.95)) == pytest.approx(point + 0.9, abs=0.01)
 
 

@@ -53,7 +53,7 @@ def test_a_forest_learns_the_formula_of_its_records(trained: Trained) -> None:
     found.neighbours.complete(found.schema, features)
     distribution = found.model.predict(found.schema.encode([features]))[0]
     # 100 MiB and twice 30 MiB; 80 records leave a forest a tenth of slack
-    assert distribution.median_bytes == pytest.approx(160 * MIB, rel=0.1)
+    assert distribution.predicted_peak_bytes == pytest.approx(160 * MIB, rel=0.1)
     assert trained.learned.rung is FOREST
     [served] = [outcome for outcome in trained.outcomes if outcome.rung is FOREST]
     assert served.test.r2 > 0.9
@@ -276,9 +276,9 @@ def test_jobs_that_tell_nothing_but_their_peaks_are_served_by_a_constant(count: 
     trained = train_tool(found, [candidate("sklearn.linear_model.LinearRegression")], Settings())
     assert trained.learned.rung.name == "constant"
     # 100 MiB and up to as many more: the middle of 40 is 119.5
-    assert trained.bundle.model.predict(trained.bundle.schema.matrix([job_of(1)]))[0].median_bytes == pytest.approx(
-        (100 + (count - 1) / 2) * MIB, rel=0.001
-    )
+    assert trained.bundle.model.predict(trained.bundle.schema.matrix([job_of(1)]))[
+        0
+    ].predicted_peak_bytes == pytest.approx((100 + (count - 1) / 2) * MIB, rel=0.001)
 
 
 def test_a_peak_above_the_largest_node_is_no_peak(tmp_path: Path) -> None:

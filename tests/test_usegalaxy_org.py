@@ -40,7 +40,7 @@ def test_held_out_jobs_are_predicted_as_well_as_the_study_found(tmp_path: Path) 
     assert (hisat2["rows_used"], hisat2["rows_dropped"]) == ("2795", "2")
     assert float(bowtie2["test_r2"]) >= 0.94
     assert float(hisat2["test_r2"]) >= 0.93
-    assert float(bowtie2["test_median_ape"]) <= 0.09
+    assert float(bowtie2["test_median_ape"]) <= 0.08
     assert float(hisat2["test_median_ape"]) <= 0.05
     # the sizing study's own best is 1.36 and 1.19; the mean plus 20 %, the best simple rule, 1.43 and 1.25
     for line, most in ((bowtie2, 1.42), (hisat2, 1.21)):

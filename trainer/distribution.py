@@ -50,13 +50,9 @@ class Distribution:
         return Distribution(self.edges, np.maximum(self.cumulative - below, 0) / (1 - below))
 
     @property
-    def median_bytes(self) -> int:
-        """The best single guess: half of the jobs like this one need no more.
-
-        The mean of the leaves of usegalaxy.org's bowtie2 misses half of the held-out peaks by more than 8.1 %, the
-        median by more than 3.5 %: jobs on the same inputs peak alike, and a few far off move a mean.
-        """
-        return self.quantile_bytes(0.5)
+    def predicted_peak_bytes(self) -> int:
+        """The best single guess, see `Beliefs.predicted_peaks_bytes`."""
+        return _to_bytes(float(_interquartile_mean(self.edges, self.cumulative[None, :])[0]))
 
 
 @dataclass(frozen=True)
@@ -109,19 +105,30 @@ class Beliefs:
         return Beliefs(self.edges, cumulative, self.origins[job : job + 1])
 
     @property
-    def medians_bytes(self) -> Vector:
-        """The 0.5 quantile of each job."""
-        above = np.clip((self.cumulative < 0.5 - 1e-9).sum(axis=1), 1, len(self.edges) - 1)
-        rows = np.arange(len(self.cumulative))
-        low, high = self.cumulative[rows, above - 1], self.cumulative[rows, above]
-        share = np.clip((0.5 - low) / np.maximum(high - low, 1e-12), 0, 1)
-        within = self.edges[above - 1] + share * (self.edges[above] - self.edges[above - 1])
-        return to_bytes(within + self.origins)
+    def predicted_peaks_bytes(self) -> Vector:
+        """The best single guess for each job, shape (n_jobs,): the mean log peak between the quartiles.
+
+        Jobs on the same inputs peak alike, and a few far off move a mean: with the mean of all, half of the held-out
+        peaks of usegalaxy.org's bowtie2 are missed by more than 8.8 % (R2 0.942), with the median by more than 3.1 %
+        (0.937), with the mean between the quartiles by more than 4.4 % (0.943).
+        """
+        return to_bytes(_interquartile_mean(self.edges, self.cumulative) + self.origins)
+
+
+def _interquartile_mean(edges: Vector, cumulative: Vector) -> Vector:
+    """Return the mean between the quartiles of each row of `cumulative`."""
+    between = np.minimum(np.maximum(cumulative, 0.25), 0.75)
+    shares = between[:, 1:] - between[:, :-1]
+    # what lies at or below the first edge belongs to the first bin
+    shares[:, 0] += between[:, 0] - 0.25
+    middles = (edges[1:] + edges[:-1]) / 2
+    return np.asarray(shares @ middles / 0.5)
 
 
 def to_bytes(log_bytes: Vector) -> Vector:
     """Return bytes within what a message can say, however wild an estimator's guess is."""
-    return np.asarray(np.exp(np.clip(log_bytes, 0.0, _MOST_LOG_BYTES)), dtype=np.float64)
+    # numpy's clip takes four times as long on one number
+    return np.asarray(np.exp(np.minimum(np.maximum(log_bytes, 0.0), _MOST_LOG_BYTES)), dtype=np.float64)
 
 
 def _to_bytes(log_bytes: float) -> int:

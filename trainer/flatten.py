@@ -46,11 +46,11 @@ def flatten(
     counted = [one.count(matrix[bag], row_bins[bag], min_rows) for one, bag in zip(flat, bags)]
     roots = np.cumsum([0, *(tree.node_count for tree in trees)])
     return Forest(
-        roots=roots[:-1].astype(np.int32),
+        roots=roots[:-1].astype(np.intp),
         feature=np.concatenate([one.features() for one in flat]).astype(np.int16),
         threshold=np.concatenate([one.thresholds() for one in flat]),
-        first_child=np.concatenate([root + one.first_children() for root, one in zip(roots, flat)]).astype(np.int32),
-        runs=np.cumsum([0, *np.concatenate([lengths for lengths, _ in counted])]).astype(np.int32),
+        first_child=np.concatenate([root + one.first_children() for root, one in zip(roots, flat)]).astype(np.intp),
+        runs=np.cumsum([0, *np.concatenate([lengths for lengths, _ in counted])]).astype(np.intp),
         bins=np.concatenate([bins for _, bins in counted]).astype(np.uint8),
         edges=edges,
         depth=max(tree.max_depth for tree in trees),

@@ -12,7 +12,8 @@ from galaxy_memory_rules.errors import BundleError
 from .distribution import Beliefs, Rows, Vector
 from .features import Matrix
 
-Nodes = npt.NDArray[np.int32]
+# numpy's own index type: any other would be converted in each look of each step of a walk
+Nodes = npt.NDArray[np.intp]
 
 # A bin's number fits a byte; over three decades of peaks a bin is 2.7 % wide, and quantiles are interpolated inside.
 BINS = 256
@@ -74,23 +75,23 @@ class Forest:
         cumulative = np.array([self._cumulative(leaves) for leaves in self._leaves(matrix)])
         return Beliefs(self.edges, cumulative.reshape(len(matrix), BINS + 1), np.zeros(len(matrix)))
 
-    def _leaves(self, matrix: Matrix) -> npt.NDArray[np.intp]:
+    def _leaves(self, matrix: Matrix) -> Nodes:
         """Walk every tree for every row, shape (n_rows, n_trees)."""
         cells = np.ascontiguousarray(matrix).ravel()
         first_cell = np.arange(0, cells.size, matrix.shape[1])[:, None]
-        # numpy's own index type: any other would be converted in each of the three looks of a step
-        nodes = np.broadcast_to(self.roots.astype(np.intp), (len(matrix), len(self.roots)))
+        nodes = np.repeat(self.roots[None, :], len(matrix), axis=0)
         for step in range(1, self.depth + 1):
             cell = self.feature.take(nodes)
             if len(matrix) > 1:
                 cell = cell + first_cell
             above = cells.take(cell) > self.threshold.take(nodes)
-            before, nodes = nodes, np.add(self.first_child.take(nodes), above, dtype=np.intp)
+            before, nodes = nodes, self.first_child.take(nodes)
+            nodes += above
             if step % _STEPS_BETWEEN_LOOKS == 0 and np.array_equal(before, nodes):
                 break
         return nodes
 
-    def _cumulative(self, leaves: npt.NDArray[np.intp]) -> Vector:
+    def _cumulative(self, leaves: Nodes) -> Vector:
         starts = self.runs.take(leaves)
         lengths = self.runs.take(leaves + 1) - starts
         ends = lengths.cumsum()
@@ -127,7 +128,7 @@ class Forest:
         for name, kinds in _KINDS.items():
             if name not in arrays or arrays[name].ndim != 1 or arrays[name].dtype.str not in kinds:
                 raise BundleError(f"{name}: expected one row of {' or '.join(kinds)}; train this tool again")
-        roots = arrays["roots"]
+        roots = arrays["roots"].astype(np.intp)
         _check_values(arrays, n_columns)
         inner = _inner_nodes(arrays["inner"], len(arrays["threshold"]), len(roots))
         first_child = _first_children(inner, roots)
@@ -194,7 +195,7 @@ def _first_children(inner: npt.NDArray[np.bool_], roots: Nodes) -> Nodes:
     first_child = np.where(inner, 2 * before[:-1] + np.cumsum(is_root), numbers)
     if not (first_child[inner] > numbers[inner]).all():
         raise BundleError("inner: a node stands before its parent; train this tool again")
-    return first_child.astype(np.int32)
+    return np.asarray(first_child, dtype=np.intp)
 
 
 def _runs(inner: npt.NDArray[np.bool_], lengths: npt.NDArray[Any], n_counted: int) -> Nodes:
@@ -203,7 +204,7 @@ def _runs(inner: npt.NDArray[np.bool_], lengths: npt.NDArray[Any], n_counted: in
     if len(lengths) != n_leaves or not lengths.all() or lengths.sum(dtype=np.int64) != n_counted:
         raise BundleError(f"lengths, bins: expected a run for each of {n_leaves} leaves; train this tool again")
     of_nodes[~inner] = lengths
-    return np.concatenate([[0], of_nodes.cumsum()]).astype(np.int32)
+    return np.concatenate([[0], of_nodes.cumsum()]).astype(np.intp)
 
 
 def _depth(roots: Nodes, first_child: Nodes) -> int:

@@ -20,7 +20,7 @@ class Offers:
     To waste least while no more than a share of all jobs fail is a problem with one constraint; its solutions are
     those of the problem without it in which each failure costs a price (Lagrange). A job whose peak is well known gets
     a high quantile for little, a job whose peak is not gets a lower one. The price is counted in the geometric mean of
-    the job's own median peak and the tool's typical peak: counted in the first alone large jobs would be as safe as
+    the job's own predicted peak and the tool's typical peak: counted in the first alone large jobs would be as safe as
     small ones, which costs most; in the second alone all failures would fall on the large ones.
 
     Parameters
@@ -56,10 +56,10 @@ class Offers:
         """
         step = max((len(beliefs.edges) - 1) // _MOST_CANDIDATES, 1)
         places = np.arange(len(beliefs.edges) - 1, 0, -step)[::-1]
-        shares = np.diff(beliefs.cumulative, axis=1, prepend=0)[:, 1:]
+        shares = beliefs.cumulative[:, 1:] - beliefs.cumulative[:, :-1]
         # what lies at or below the first edge belongs to the first bin
         shares[:, 0] += beliefs.cumulative[:, 0]
-        units = np.sqrt(beliefs.medians_bytes * typical_bytes) / to_bytes(beliefs.origins)
+        units = np.sqrt(beliefs.predicted_peaks_bytes * typical_bytes) / to_bytes(beliefs.origins)
         return cls(
             beliefs.edges[places],
             shares @ _wastage_table(beliefs.edges.tobytes(), places.tobytes()).T,

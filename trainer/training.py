@@ -254,7 +254,7 @@ def _outcome(searched: _Searched, learned: Learned, train: Sample, test: Sample)
         if requests_bytes is None:
             offers = Offers.of(believed, learned.rule.typical_bytes)
             requests_bytes = offers.cheapest_bytes(trial.choice.price) * trial.choice.factor
-        return _scores(believed.medians_bytes, requests_bytes, sample.history)
+        return _scores(believed.predicted_peaks_bytes, requests_bytes, sample.history)
 
     return Outcome(
         searched.rung,
