@@ -8,7 +8,7 @@ import pytest
 from galaxy_memory_rules.messages import InputDataset, JobDescription
 from trainer.choice import Choice
 from trainer.learning import Settings
-from trainer.page import ToolPage
+from trainer.page_facts import ToolPage
 from trainer.records import JobRecord, ToolRecords
 from trainer.replay import replay
 from trainer.tool_page import choice_text, page_of

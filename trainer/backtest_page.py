@@ -9,7 +9,7 @@ from .backtest import OURS, Backtest
 from .history import History
 from .hygiene import Cleaned
 from .learning import Settings, learn
-from .page import ToolPage
+from .page_facts import ToolPage
 from .tool_page import cap_points, choice_text, policy_line
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from .choice import Choice
 from .learning import Learned
-from .page import CapPoint, PolicyLine, ToolPage
+from .page_facts import CapPoint, PolicyLine, ToolPage
 from .peers import Policy, peers, requested
 from .replay import Replay, replay
 from .training import HeldOut, Trained
