@@ -13,10 +13,9 @@ from galaxy_memory_rules.errors import ConfigError
 
 from .expressions import Expression, Value
 from .tpv_rules import RESOURCES, Entry, TpvRules, stacked
+from .yaml_files import UNREADABLE
 
 _OF_RULES = ("if", "fail", "execute")
-# PyYAML passes on what int, float and datetime raise at the scalars that it takes for theirs
-_UNREADABLE = (OSError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError)
 
 
 def load(path: Path) -> TpvRules:
@@ -59,7 +58,7 @@ def load(path: Path) -> TpvRules:
 def _read(path: Path) -> Any:
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (*_UNREADABLE, yaml.YAMLError) as error:
+    except UNREADABLE as error:
         raise ConfigError(f"{path}: cannot be read as YAML ({error}); is it a template still to be filled?") from error
 
 
