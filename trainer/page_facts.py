@@ -76,7 +76,7 @@ class ToolPage:
     model : str
         The model that is served.
     choice : str
-        What is requested of it, for example "0.95 quantile x 1.05 of forest".
+        What is requested of it, in words.
     failure_cap : float or None
         The promised share of first attempts that run out of memory at most; None where nothing is promised.
     achieved_failure : float
