@@ -1,60 +1,18 @@
 """Plots of any recorded jobs, as SVG that stands anywhere."""
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
-from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pages import parsed, sample
 
-from trainer.page import CapPoint, PolicyLine, ToolPage
-from trainer.plots import amount_text, change_text, draw, names, percent_text, size_text
+from trainer.plots import draw, names
 
 NAMES = ["sizes", "peaks", "promise", "policies", "caps"]
 SVG = "{http://www.w3.org/2000/svg}"
-
-
-def sample(tool: str = "bowtie2", jobs: int = 1200, seed: int = 1) -> ToolPage:
-    """A tool whose peaks follow its inputs with a log-normal spread, confined to 30 GB."""
-    random = np.random.default_rng(seed)
-    inputs = random.lognormal(np.log(2e9), 1.4, jobs)
-    needs = 3e8 + 1.1 * inputs * random.lognormal(0, 0.35, jobs)
-    limit_bytes = 30e9
-    requests = np.minimum(3.5e8 + 1.1 * inputs * 1.8, limit_bytes) * random.lognormal(0, 0.08, jobs)
-    wastage = {"ours": 812.4, "0.95 quantile of the tool": 3310.0, "TPV shared database": 5290.0, "mean + 20 %": 1040.6}
-    policies = [
-        PolicyLine(name, 1 + gbh / 2400, gbh, 0.041, (0.031, 0.054), 1.04, 1.3 + gbh / 2400, name.startswith("TPV"))
-        for name, gbh in wastage.items()
-    ]
-    caps = ((0.01, 1390.0, 0.008), (0.02, 1101.0, 0.018), (0.05, 812.4, 0.041), (0.1, 760.0, 0.09), (0.2, 742.0, 0.17))
-    curve = [CapPoint(cap, 1 + gbh / 2400, gbh, achieved) for cap, gbh, achieved in (*caps, (None, 739.0, 0.21))]
-    return ToolPage(
-        tool=tool,
-        jobs=jobs,
-        model="ExtraTreesRegressor",
-        choice="0.95 quantile x 1.05 of forest",
-        failure_cap=0.05,
-        achieved_failure=0.041,
-        achieved_interval=(0.031, 0.054),
-        rel=1.34,
-        dropped={"no peak recorded": 31, "failed for another reason than memory": 12},
-        flagged={"peak is more than 8 x the memory assigned": 3},
-        input_bytes=inputs,
-        peaks_bytes=np.minimum(needs, limit_bytes),
-        requests_bytes=requests,
-        censored=needs > limit_bytes,
-        limit_bytes=limit_bytes,
-        policies=policies,
-        cap_curve=curve,
-    )
-
-
-def parsed(svg: str) -> ElementTree.Element:
-    """Read our own SVG, as strictly as a file of its own is read."""
-    return ElementTree.fromstring(svg)  # noqa: S314
 
 
 def words(svg: str) -> list[str]:
@@ -168,28 +126,3 @@ def test_any_jobs_can_be_drawn(jobs: list[tuple[float, float, float, bool]], lim
 def test_a_promise_is_drawn_where_nothing_failed(cap: float | None) -> None:
     page = replace(sample(), failure_cap=cap, achieved_failure=0.0, achieved_interval=(0.0, 0.0))
     assert ("no cap" in words(draw(page, "promise"))) == (cap is None)
-
-
-@pytest.mark.parametrize(
-    ("write", "value", "text"),
-    [
-        (size_text, 1.4e9, "1.4 GB"),
-        (size_text, 2.56e11, "256 GB"),
-        (size_text, 1e12, "1 TB"),
-        (size_text, 5e5, "500 kB"),
-        (size_text, 12, "12 B"),
-        (amount_text, 12345.6, "12,346"),
-        (amount_text, 1.234, "1.23"),
-        (percent_text, 0.05, "5 %"),
-        (percent_text, 0.0412, "4.1 %"),
-    ],
-)
-def test_numbers_are_written_for_a_person(write: Callable[[float], str], value: float, text: str) -> None:
-    assert write(value).replace("\u00a0", " ") == text
-
-
-def test_a_change_is_only_told_where_there_is_something_to_compare_with() -> None:
-    # 3 / 2 = 1.5, 1 / 2 = 0.5
-    assert change_text(3.0, 2.0) == "50\u00a0% more"
-    assert change_text(1.0, 2.0) == "50\u00a0% less"
-    assert change_text(1.0, None) == change_text(1.0, 0.0) == ""

@@ -7,16 +7,19 @@ import pytest
 
 from galaxy_memory_rules.messages import InputDataset, JobDescription
 from trainer.choice import Choice
+from trainer.familiarity import Familiarity
 from trainer.learning import Settings
-from trainer.page import ToolPage
+from trainer.page_facts import ToolPage
 from trainer.records import JobRecord, ToolRecords
 from trainer.replay import replay
-from trainer.tool_page import choice_text, page_of
+from trainer.tool_page import choice_text, page_of, requested_text
 from trainer.training import HeldOut, Trained, train_tool
 
 MIB = 1024**2
 GIB = 1024**3
-TIB = 1024**4
+CALM, CAREFUL, LARGEST = Choice(0.0, 1.05), Choice(3.0, 1.0), Choice(None, 1.0)
+OLD, NEW, OTHER = "recorded inputs", "new inputs", "a new reference"
+DIFFERING = "what is expected to waste least, a failed attempt counted so many times its usual memory more"
 
 
 def records(count: int = 60) -> list[JobRecord]:
@@ -136,5 +139,27 @@ def test_a_choice_is_said_in_words(choice: Choice, told: list[str], not_told: li
     assert text.isprintable()
 
 
+# on recorded inputs, on new inputs, on a new reference
+@pytest.mark.parametrize(
+    ("choices", "references", "told"),
+    [
+        ([CALM, CALM, CALM], 2, "what is expected to waste least, times 1.05"),
+        ([CALM, CAREFUL, LARGEST], 2, f"{DIFFERING}: 0 on {OLD} (then times 1.05), 3 on {NEW}, without end on {OTHER}"),
+        ([CALM, CAREFUL, CAREFUL], 2, f"{DIFFERING}: 0 on {OLD} (then times 1.05), 3 on {NEW} or {OTHER}"),
+        # no recorded job tells its reference, so that none is new
+        ([CALM, CALM, LARGEST], 0, "what is expected to waste least, times 1.05"),
+        # a difference that nobody would see
+        ([CAREFUL, Choice(3.0, 1.0000004), CAREFUL], 2, choice_text(CAREFUL)),
+    ],
+)
+def test_what_is_requested_is_said_of_each_kind_of_jobs_where_it_differs(
+    trained: Trained, choices: list[Choice], references: int, told: str
+) -> None:
+    rule = trained.learned.rule
+    familiar = replace(rule.familiar, references=np.arange(references, dtype=np.uint64))
+    differing = replace(rule, choices=dict(zip(Familiarity, choices, strict=True)), familiar=familiar)
+    assert requested_text(differing) == told
+
+
 def test_the_page_says_what_was_chosen(page: ToolPage, trained: Trained) -> None:
-    assert page.choice in {choice_text(choice) for choice in trained.learned.rule.choices.values()}
+    assert page.choice == requested_text(trained.learned.rule)

@@ -9,8 +9,8 @@ from .backtest import OURS, Backtest
 from .history import History
 from .hygiene import Cleaned
 from .learning import Settings, learn
-from .page import ToolPage
-from .tool_page import cap_points, choice_text, policy_line
+from .page_facts import ToolPage
+from .tool_page import cap_points, policy_line, requested_text
 
 
 def page_of(
@@ -51,7 +51,7 @@ def page_of(
         tool=tool,
         jobs=len(history),
         model=learned.rung.name,
-        choice=choice_text(next(iter(learned.rule.choices.values()))),
+        choice=requested_text(learned.rule),
         failure_cap=settings.failure_cap,
         achieved_failure=ours.replay.failure_rate,
         achieved_interval=ours.replay.failure_interval,

@@ -8,7 +8,7 @@ from statistics import geometric_mean
 from typing import Any, Optional
 
 from .backtest import OURS
-from .page import ToolPage
+from .page_facts import ToolPage
 from .replay import Replay
 
 # how each figure is called in a table, and written there

@@ -13,7 +13,7 @@ from galaxy_memory_rules.messages import JobDescription
 from . import tpv_file
 from .history import History
 from .peers import Policy, Requester, Requests, constant, requested
-from .tpv_file import TpvFile
+from .tpv_rules import TpvRules
 
 # No entry of a file names it, so that it gets what every tool gets.
 _OTHER_TOOL = "a tool without an entry"
@@ -67,7 +67,7 @@ def _named(what: str, policy: Policy) -> Policy:
     return replace(policy, name=f"in force ({what})")
 
 
-def _by_rules(rules: TpvFile, past: History) -> Requester:
+def _by_rules(rules: TpvRules, past: History) -> Requester:
     most_bytes = float(past.peaks_bytes.max())
 
     def request_bytes(job: JobDescription) -> float:

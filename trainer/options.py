@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .sizing_values import parse_cap
+
 if TYPE_CHECKING:
     from .sizing_config import SizingConfig
 
@@ -68,8 +70,6 @@ def at_least(least: int, text: str) -> int:
 def _cap(text: str) -> Any:
     if text == NOT_TOLD:
         return text
-    from .sizing_config import parse_cap
-
     try:
         return parse_cap(text)
     except ValueError as error:

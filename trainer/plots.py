@@ -5,7 +5,7 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from html import escape
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib import rc_context
@@ -14,9 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from .distribution import Vector
-
-if TYPE_CHECKING:
-    from .page import ToolPage
+from .page_facts import ToolPage
+from .wording import amount_text, cap_text, change_text, percent_text, printable, size_text
 
 # Stands for the colour of the surrounding text until the SVG is written: dark on a light page, light on a dark one.
 _INK = "#0b0c0d"
@@ -38,45 +37,19 @@ _STYLE: dict[Any, Any] = {
     "grid.color": _INK,
 }
 _NOT_TOLD = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-_UNITS_BYTES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 _WIDTH_INCHES = 5.2
 # The narrowest axis of sizes, so that two of 1, 2, 5, 10... stand on it even where all jobs are alike.
 _LEAST_SPREAD = 5.0
-
-
-def amount_text(value: float) -> str:
-    """Write a number for a person, to three digits."""
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
-
-
 _AMOUNTS = FuncFormatter(lambda value, _: amount_text(value))
 
 
-def percent_text(share: float) -> str:
-    """Write a share as percent, to one decimal."""
-    return f"{share * 100:.1f}".removesuffix(".0") + "\N{NO-BREAK SPACE}%"
-
-
-def size_text(amount_bytes: float) -> str:
-    """Write an amount of memory in the largest unit that it fills; 1 GB is 10**9 bytes, as in GB·h."""
-    for unit_bytes, unit in _UNITS_BYTES:
-        if amount_bytes >= unit_bytes:
-            return f"{amount_text(amount_bytes / unit_bytes)}\N{NO-BREAK SPACE}{unit}"
-    return f"{amount_text(amount_bytes)}\N{NO-BREAK SPACE}B"
-
-
-def printable(text: str) -> str:
-    """Replace what neither XML nor an eye can take: control characters, halves of characters, changes of direction."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
-
-
-def names(page: "ToolPage") -> list[str]:
+def names(page: ToolPage) -> list[str]:
     """Return the plots for which a tool has data, in the order in which they are read."""
     missing = {"policies": not page.policies, "caps": not page.cap_curve}
     return [name for name in _FIGURES if not missing.get(name)]
 
 
-def draw(page: "ToolPage", name: str, prefix: str = "") -> str:
+def draw(page: ToolPage, name: str, prefix: str = "") -> str:
     """Draw one plot of a tool.
 
     Parameters
@@ -103,7 +76,7 @@ def draw(page: "ToolPage", name: str, prefix: str = "") -> str:
     return f'{head} role="img"><title>{escape(printable(f"{page.tool}: {title}"))}</title>{body}'
 
 
-def _sizes(page: "ToolPage") -> Figure:
+def _sizes(page: ToolPage) -> Figure:
     figure, axes = _blank(4.4)
     # a job without inputs has no place on a log scale: it stands with the smallest
     inputs = np.maximum(page.input_bytes, page.input_bytes[page.input_bytes > 0].min(initial=np.inf))
@@ -120,8 +93,7 @@ def _sizes(page: "ToolPage") -> Figure:
             # as a picture: thousands of shapes would make the page megabytes long
             axes.scatter(inputs[rows], page.peaks_bytes[rows], label=label, alpha=0.6, rasterized=True, **style)
     _request_band(axes, inputs, page.requests_bytes)
-    if page.limit_bytes:
-        axes.axhline(page.limit_bytes, color=_INK, linestyle="--", linewidth=1, label=_limit(page.limit_bytes))
+    _limit(axes.axhline, page.limit_bytes)
     _size_axis(axes, "x", "size of all inputs", inputs)
     _size_axis(axes, "y", "memory", [*page.peaks_bytes, *page.requests_bytes, page.limit_bytes or math.nan])
     figure.legend(loc="outside lower center", ncols=2, fontsize=9, markerscale=1.6)
@@ -138,7 +110,7 @@ def _request_band(axes: Axes, inputs_bytes: Vector, requests_bytes: Vector) -> N
     axes.plot(centres, median, color=_GREEN, linewidth=1.8, marker=".", label="request, median", zorder=3)
 
 
-def _peaks(page: "ToolPage") -> Figure:
+def _peaks(page: ToolPage) -> Figure:
     figure, axes = _blank(3.4)
     low, high = _spread(page.peaks_bytes)
     parts = {"measured peak": (~page.censored, _BLUE), "peak cut off": (page.censored, _ORANGE)}
@@ -150,15 +122,14 @@ def _peaks(page: "ToolPage") -> Figure:
         label=list(shown),
         stacked=True,
     )
-    if page.limit_bytes:
-        axes.axvline(page.limit_bytes, color=_INK, linestyle="--", linewidth=1, label=_limit(page.limit_bytes))
+    _limit(axes.axvline, page.limit_bytes)
     _size_axis(axes, "x", "peak memory", [low, high, page.limit_bytes or math.nan])
     axes.set_ylabel("jobs")
     figure.legend(loc="outside lower center", ncols=3, fontsize=9)
     return figure
 
 
-def _promise(page: "ToolPage") -> Figure:
+def _promise(page: ToolPage) -> Figure:
     figure, axes = _blank(1.9, lines="x")
     low, high = page.achieved_interval
     cap, achieved = page.failure_cap, page.achieved_failure
@@ -173,14 +144,13 @@ def _promise(page: "ToolPage") -> Figure:
     return figure
 
 
-def _policies(page: "ToolPage") -> Figure:
+def _policies(page: ToolPage) -> Figure:
     lines = page.policies
     figure, axes = _blank(1.0 + 0.33 * len(lines), lines="x")
-    reference = next((line.wastage_gbh for line in lines if line.in_force), None)
     for row, line in enumerate(lines):
         color = _GREEN if row == 0 else _ORANGE if line.in_force else _GREY
         axes.barh([row], [line.wastage_gbh], color=color, height=0.68)
-        change = "in force" if line.in_force else change_text(line.wastage_gbh, reference)
+        change = "in force" if line.in_force else change_text(line.wastage_gbh, page.in_force_gbh)
         _note(axes, line.wastage_gbh, row, amount_text(line.wastage_gbh) + (f" ({change})" if change else ""))
     axes.set_yticks(range(len(lines)), [_short(line.name) for line in lines])
     axes.invert_yaxis()
@@ -190,15 +160,7 @@ def _policies(page: "ToolPage") -> Figure:
     return figure
 
 
-def change_text(wastage_gbh: float, reference_gbh: float | None) -> str:
-    """Say how much less or more is wasted than by the rule in force; nothing where there is none to compare with."""
-    if not reference_gbh:
-        return ""
-    change = wastage_gbh / reference_gbh - 1
-    return f"{percent_text(abs(round(change, 2)))} {'more' if change > 0 else 'less'}"
-
-
-def _caps(page: "ToolPage") -> Figure:
+def _caps(page: ToolPage) -> Figure:
     figure, axes = _blank(3.4)
     points = page.cap_curve
     wastage_gbh = [point.wastage_gbh for point in points]
@@ -218,11 +180,6 @@ def _caps(page: "ToolPage") -> Figure:
     return figure
 
 
-def cap_text(failure_cap: float | None) -> str:
-    """Write a failure cap, which may be absent."""
-    return "none" if failure_cap is None else percent_text(failure_cap)
-
-
 def _blank(height_inches: float, lines: Literal["both", "x"] = "both") -> tuple[Figure, Axes]:
     figure = Figure(figsize=(_WIDTH_INCHES, height_inches), layout="constrained")
     axes = figure.add_subplot()
@@ -236,8 +193,9 @@ def _note(axes: Axes, x: float, y: float, text: str, above: bool = False) -> Non
     axes.annotate(text, (x, y), textcoords="offset points", fontsize=9, **offset)
 
 
-def _limit(limit_bytes: float) -> str:
-    return f"limit, {size_text(limit_bytes)}"
+def _limit(line_at: Callable[..., object], limit_bytes: float | None) -> None:
+    if limit_bytes:
+        line_at(limit_bytes, color=_INK, linestyle="--", linewidth=1, label=f"limit, {size_text(limit_bytes)}")
 
 
 def _short(name: str) -> str:
@@ -267,7 +225,7 @@ def _size_axis(axes: Axes, which: str, label: str, sizes_bytes: Iterable[float])
     axis.set_major_formatter(FuncFormatter(lambda size, _: size_text(size)))
 
 
-_FIGURES: dict[str, tuple[str, Callable[["ToolPage"], Figure]]] = {
+_FIGURES: dict[str, tuple[str, Callable[[ToolPage], Figure]]] = {
     "sizes": ("memory over input size", _sizes),
     "peaks": ("how much memory jobs used", _peaks),
     "promise": ("promised and achieved failure rate", _promise),

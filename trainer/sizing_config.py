@@ -1,8 +1,6 @@
 """sizing.yml -> what an administrator decides about sizing, for all tools and for single ones."""
 
 import difflib
-import math
-import reprlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -12,24 +10,20 @@ from typing import Any, NoReturn, Optional, TypeVar
 import yaml
 
 from galaxy_memory_rules.errors import ConfigError
-from galaxy_memory_rules.memory import format_bytes, parse_bytes
-from galaxy_memory_rules.messages import MAX_SIZE_BYTES
+from galaxy_memory_rules.memory import format_bytes
 from galaxy_memory_rules.names import tool_names
 
 from . import genomes
 from .hygiene import LARGEST_NODE_BYTES
 from .learning import Settings
 from .policy import Limits
+from .sizing_values import parse_amount, parse_amount_above_0, parse_cap, parse_ceiling, parse_mapping, parse_paths
+from .yaml_files import UNREADABLE, UniqueKeys
 
 _T = TypeVar("_T")
 
 _TOOL_KEYS = ("failure_cap", "floor", "ceiling")
 _KEYS = (*_TOOL_KEYS, "largest_node", "round_up_to", "genomes", "tools")
-# PyYAML passes on what int, float and datetime raise at the scalars that it takes for theirs
-_UNREADABLE = (OSError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError)
-# a few nested aliases are a value that nobody has the memory to write out
-_SHORT = reprlib.Repr()
-_SHORT.maxlevel = 2
 
 
 @dataclass(frozen=True)
@@ -70,8 +64,8 @@ def load_sizing(path: Path) -> SizingConfig:
     """
     fields = _Section(path, "", _read(path))
     fields.refuse_unknown(_KEYS)
-    node_bytes = fields.read("largest_node", _amount_above_0, DEFAULTS.node_bytes)
-    step_bytes = fields.read("round_up_to", _amount_above_0, Limits.round_up_bytes)
+    node_bytes = fields.read("largest_node", parse_amount_above_0, DEFAULTS.node_bytes)
+    step_bytes = fields.read("round_up_to", parse_amount_above_0, Limits.round_up_bytes)
     general = Settings(
         failure_cap=fields.read("failure_cap", parse_cap, Settings.failure_cap),
         limits=_limits(fields, Limits(ceiling_bytes=node_bytes, round_up_bytes=step_bytes), node_bytes),
@@ -86,36 +80,6 @@ def load_sizing(path: Path) -> SizingConfig:
 def with_cap(config: SizingConfig, cap: Optional[float]) -> SizingConfig:
     """Overrule the general failure cap, as the command line does; a tool's own cap stays."""
     return replace(config, general=replace(config.general, failure_cap=cap))
-
-
-def parse_cap(value: object) -> Optional[float]:
-    """Read a failure cap as an administrator writes it, in the file or on the command line.
-
-    Parameters
-    ----------
-    value : object
-        A number, also as text, for YAML takes ``5e-2`` for one; None or ``none`` counts the cost alone.
-
-    Returns
-    -------
-    float or None
-        Share of first attempts that may run out of memory.
-
-    Raises
-    ------
-    ValueError
-        If it is anything else, or not above 0 and below 1.
-    """
-    if _is_none(value):
-        return None
-    try:
-        # no integer is inside, and no boolean is a share
-        share = float(value) if isinstance(value, (str, float)) else math.nan
-    except ValueError:
-        share = math.nan
-    if not 0 < share < 1:
-        raise ValueError(f"expected a share above 0 and below 1, or none; found {_shown(value)}")
-    return share
 
 
 @dataclass(frozen=True)
@@ -142,37 +106,24 @@ class _Section:
             self.refuse(key, error)
 
     def inner(self, key: str) -> "_Section":
-        return _Section(self.file, f"{self.place}{key}.", self.read(key, _mapping, {}))
-
-
-class _Loader(yaml.SafeLoader):
-    """Refuses a key that is there twice, where YAML silently takes the last."""
-
-    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        node = super().compose_mapping_node(anchor)
-        seen = set()
-        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
-            if key.value in seen:
-                raise yaml.MarkedYAMLError(problem=f"{key.value!r} is there twice", problem_mark=key.start_mark)
-            seen.add(key.value)
-        return node
+        return _Section(self.file, f"{self.place}{key}.", self.read(key, parse_mapping, {}))
 
 
 def _read(path: Path) -> Mapping[str, Any]:
     try:
-        return _mapping(_Loader(path.read_text(encoding="utf-8")).get_single_data())
+        return parse_mapping(UniqueKeys(path.read_text(encoding="utf-8")).get_single_data())
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise ConfigError(f"{path}{line}: cannot be read as YAML ({error.problem})") from error
-    except (*_UNREADABLE, yaml.YAMLError) as error:
+    except UNREADABLE as error:
         raise ConfigError(f"{path}: cannot be read ({error})") from error
 
 
 def _limits(fields: _Section, otherwise: Limits, node_bytes: int) -> Limits:
     limits = replace(
         otherwise,
-        floor_bytes=fields.read("floor", _amount, otherwise.floor_bytes),
-        ceiling_bytes=fields.read("ceiling", partial(_ceiling, node_bytes=node_bytes), otherwise.ceiling_bytes),
+        floor_bytes=fields.read("floor", parse_amount, otherwise.floor_bytes),
+        ceiling_bytes=fields.read("ceiling", partial(parse_ceiling, node_bytes=node_bytes), otherwise.ceiling_bytes),
     )
     if limits.floor_bytes > limits.ceiling_bytes:
         floor, ceiling = format_bytes(limits.floor_bytes), format_bytes(limits.ceiling_bytes)
@@ -190,71 +141,8 @@ def _differing(fields: _Section, otherwise: Limits, node_bytes: int) -> Mapping[
 
 
 def _genomes(fields: _Section) -> Optional[Mapping[str, int]]:
-    own: list[Path] = fields.read("genomes", partial(_paths, folder=fields.file.parent), [])
+    own: list[Path] = fields.read("genomes", partial(parse_paths, folder=fields.file.parent), [])
     try:
         return genomes.load(own) if own else None
     except ConfigError as error:
         raise ConfigError(f"{fields.file}: genomes: {error}") from error
-
-
-def _amount(value: object, least_bytes: int = 0) -> int:
-    try:
-        # only these two: parse_bytes would write out whatever it is given
-        amount_bytes = parse_bytes(value) if isinstance(value, (str, int)) else -1
-    except ValueError:
-        amount_bytes = -1
-    if not least_bytes <= amount_bytes <= MAX_SIZE_BYTES:
-        bounds = f"from {format_bytes(least_bytes)} to {format_bytes(MAX_SIZE_BYTES)}"
-        raise ValueError(f"expected an amount of memory {bounds}, for example 64 GiB; found {_shown(value)}")
-    return amount_bytes
-
-
-_amount_above_0 = partial(_amount, least_bytes=1)
-
-
-def _ceiling(value: object, node_bytes: int) -> int:
-    if _is_none(value):
-        return node_bytes
-    ceiling_bytes = _amount_above_0(value)
-    if ceiling_bytes > node_bytes:
-        # such a request would wait for ever
-        largest = format_bytes(node_bytes)
-        raise ValueError(f"expected an amount not above the largest node's {largest}, found {_shown(value)}")
-    return ceiling_bytes
-
-
-def _is_none(value: object) -> bool:
-    return value is None or (isinstance(value, str) and value.strip().lower() == "none")
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    # all settings may be commented out
-    content = {} if value is None else value
-    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
-        raise ValueError(f"expected a mapping of settings by their names, found {_shown(value)}")
-    return content
-
-
-def _paths(value: object, folder: Path) -> list[Path]:
-    given = [] if value is None else value
-    if not isinstance(given, list) or not all(isinstance(text, str) and text for text in given):
-        raise ValueError(f"expected a list of .len or .loc files, or of folders of them; found {_shown(value)}")
-    return [_existing(text, folder) for text in given]
-
-
-def _existing(text: str, folder: Path) -> Path:
-    for path in (Path(text), folder / text):
-        try:
-            if path.exists():
-                return path
-        except OSError as error:
-            raise ValueError(f"{text!r} cannot be read ({error.strerror})") from error
-    raise ValueError(f"expected a file or a folder, found no {text!r} here or in {folder.absolute()}")
-
-
-def _shown(value: object) -> str:
-    try:
-        return _SHORT.repr(value)
-    except ValueError:
-        # YAML reads 0xfff... of any length; Python refuses to write more than 4300 digits
-        return "a number of thousands of digits"

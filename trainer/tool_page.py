@@ -3,15 +3,23 @@
 import numpy as np
 
 from .choice import Choice
+from .familiarity import Familiarity
 from .learning import Learned
-from .page import CapPoint, PolicyLine, ToolPage
+from .page_facts import CapPoint, PolicyLine, ToolPage
 from .peers import Policy, peers, requested
+from .policy import SizingRule
 from .replay import Replay, replay
 from .training import HeldOut, Trained
 
 # The peers that an administrator knows, cheap enough to be learned at each training; `backtest` has all of them.
 _PEERS = ("mean", "mean+20%", "static-p95", "max-ever")
 _REQUESTED = "in force (as requested)"
+_LEAST = "what is expected to waste least"
+_JOBS_ON = {
+    Familiarity.INPUTS_SEEN: "recorded inputs",
+    Familiarity.REFERENCE_SEEN: "new inputs",
+    Familiarity.REFERENCE_UNSEEN: "a new reference",
+}
 
 
 def page_of(trained: Trained, held_out: HeldOut) -> ToolPage:
@@ -31,7 +39,7 @@ def page_of(trained: Trained, held_out: HeldOut) -> ToolPage:
         tool=trained.bundle.tool,
         jobs=rule.rows,
         model=learned.rung.name,
-        choice=choice_text(next(iter(rule.choices.values()))),
+        choice=requested_text(rule),
         failure_cap=rule.failure_cap,
         achieved_failure=outcome.failure_rate,
         achieved_interval=outcome.failure_interval,
@@ -49,13 +57,36 @@ def page_of(trained: Trained, held_out: HeldOut) -> ToolPage:
     )
 
 
+def requested_text(rule: SizingRule) -> str:
+    """Say what is requested, and how it differs from one kind of jobs to another where it does."""
+    jobs_on: dict[tuple[str, str], list[str]] = {}
+    for familiarity, jobs in _JOBS_ON.items():
+        # where references are not told apart no job is on a new one
+        if familiarity is not Familiarity.REFERENCE_UNSEEN or len(rule.familiar.references):
+            choice = rule.choices[familiarity]
+            jobs_on.setdefault((_price_text(choice), _factor_text(choice)), []).append(jobs)
+    if len(jobs_on) == 1:
+        return choice_text(rule.choices[Familiarity.INPUTS_SEEN])
+    kinds = [
+        f"{price} on {' or '.join(jobs)}{factor and f' (then {factor})'}" for (price, factor), jobs in jobs_on.items()
+    ]
+    return f"{_LEAST}, a failed attempt counted so many times its usual memory more: {', '.join(kinds)}"
+
+
 def choice_text(choice: Choice) -> str:
     """Say what is requested of a distribution."""
-    factor = "" if choice.factor == 1 else f", times {choice.factor:.4g}"
-    if choice.price is None:
-        return f"the largest peak thought possible{factor}"
-    price = f", a failed attempt counted {choice.price:.4g} times its usual memory more" if choice.price else ""
-    return f"what is expected to waste least{price}{factor}"
+    price = f"a failed attempt counted {_price_text(choice)} times its usual memory more" if choice.price else ""
+    what = "the largest peak thought possible" if choice.price is None else _LEAST
+    return ", ".join(part for part in (what, price, _factor_text(choice)) if part)
+
+
+def _price_text(choice: Choice) -> str:
+    return "without end" if choice.price is None else f"{choice.price:.4g}"
+
+
+def _factor_text(choice: Choice) -> str:
+    factor = f"{choice.factor:.4g}"
+    return "" if factor == "1" else f"times {factor}"
 
 
 def _policies(held_out: HeldOut) -> list[PolicyLine]:
