@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Optional
+from typing import Any, Optional
 
 import numpy as np
 import sklearn
@@ -15,9 +15,7 @@ from .hygiene import Cleaned
 from .learning import Learned
 from .records import ToolRecords
 from .replay import Replay
-
-if TYPE_CHECKING:
-    from .training import Outcome
+from .scoring import Outcome
 
 
 def facts_of(
@@ -26,7 +24,7 @@ def facts_of(
     history: History,
     learned: Learned,
     parameters: Mapping[str, Any],
-    outcome: Optional["Outcome"],
+    outcome: Optional[Outcome],
     held_out: Optional[Replay],
 ) -> dict[str, Any]:
     """Return where a bundle comes from and what its model is worth.

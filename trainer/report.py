@@ -12,7 +12,8 @@ from typing import Any
 from galaxy_memory_rules.errors import ConfigError
 
 from .bundle import Bundle
-from .training import Outcome, Trained
+from .scoring import Outcome
+from .training import Trained
 
 # A spreadsheet takes a cell that begins like this for a formula.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
