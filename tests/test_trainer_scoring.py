@@ -56,9 +56,16 @@ def test_the_training_rows_are_scored_by_the_requests_of_models_that_had_not_see
 
 def test_the_rows_held_out_are_scored_by_what_would_be_requested_for_them() -> None:
     scores = outcome_of(Searched(CERTAIN), LEARNED, TRAIN, TEST).test
+    assert scores is not None
     assert (scores.mape, scores.median_ape, scores.r2) == pytest.approx((1 / 3, 1 / 6, 0))
     # 320 MiB are enough for all four: 220 + 120 + 120 + 20 MiB are wasted on 800
     assert (scores.under_allocated, scores.rel) == pytest.approx((0, 1.6))
+
+
+def test_where_no_row_is_held_out_the_training_rows_are_scored_alone() -> None:
+    outcome = outcome_of(Searched(CERTAIN), LEARNED, TRAIN, None)
+    assert outcome.train == outcome_of(Searched(CERTAIN), LEARNED, TRAIN, TEST).train
+    assert outcome.test is None
 
 
 def test_what_the_search_found_stands_in_the_outcome() -> None:

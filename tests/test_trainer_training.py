@@ -54,6 +54,7 @@ def test_a_forest_learns_the_formula_of_its_records(trained: Trained) -> None:
     assert distribution.point_bytes == pytest.approx(160 * MIB, rel=0.1)
     assert trained.learned.rung is FOREST
     [served] = [outcome for outcome in trained.outcomes if outcome.rung is FOREST]
+    assert served.test is not None
     assert served.test.r2 > 0.9
 
 
@@ -67,6 +68,7 @@ def test_every_rung_is_tried_the_simplest_first(trained: Trained) -> None:
     for outcome in trained.outcomes:
         assert 0 <= outcome.train.under_allocated <= 1
         assert outcome.train.rel >= 1
+        assert outcome.test is not None
         assert outcome.test.rel >= 1
 
 
@@ -143,8 +145,10 @@ def test_few_jobs_are_served_by_a_line(rows: int, names: list[str], tmp_path: Pa
     # no grid is searched, and below 20 jobs none is spared to be held out
     assert fits == []
     spared = rows >= 20
-    assert (trained.held_out is not None, trained.bundle.facts["scores"] is not None) == (spared, spared)
-    assert [outcome.rung.name for outcome in trained.outcomes] == (names if spared else [])
+    assert (trained.held_out is not None) == spared
+    assert [outcome.rung.name for outcome in trained.outcomes] == names
+    assert all((outcome.test is not None) == spared for outcome in trained.outcomes)
+    assert list(trained.bundle.facts["scores"]) == (["train", "test"] if spared else ["train"])
     assert trained.bundle.facts["rows"]["used"] == rows
     for request in trained.learned.requests(History.of(found.records)):
         # a constant would need 250 MiB and more; and nothing is rounded up by more than 64 MiB
@@ -164,6 +168,7 @@ def test_every_estimator_of_the_seed_is_trained_and_scored(name: str, tmp_path: 
     assert outcome.parameters == SEEDS[name]
     assert outcome.cross_validated_error is not None
     assert np.isfinite(outcome.cross_validated_error)
+    assert outcome.test is not None
     assert 0 <= outcome.test.under_allocated <= 1
     assert outcome.rung.name in trained.learned.trials
 

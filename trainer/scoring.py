@@ -51,8 +51,10 @@ class Outcome:
         The best values of the grid that was searched; none for a model without one.
     cross_validated_error : float or None
         Mean absolute error on the log scale over the folds of that search.
-    train, test : Scores
-        On the training rows, whose requests are those of models that had not seen them, and on the rows held out.
+    train : Scores
+        On the training rows, whose requests are those of models that had not seen them.
+    test : Scores or None
+        On the rows held out; None where there were too few to hold some out.
     seconds : float
         How long the search took.
     """
@@ -61,11 +63,11 @@ class Outcome:
     parameters: dict[str, Any]
     cross_validated_error: Optional[float]
     train: Scores
-    test: Scores
+    test: Optional[Scores]
     seconds: float
 
 
-def outcome_of(searched: Searched, learned: Learned, train: Sample, test: Sample) -> Outcome:
+def outcome_of(searched: Searched, learned: Learned, train: Sample, test: Optional[Sample]) -> Outcome:
     """Fit a model and score it.
 
     Parameters
@@ -74,8 +76,10 @@ def outcome_of(searched: Searched, learned: Learned, train: Sample, test: Sample
         The model, with the best parameters that were found for it.
     learned : Learned
         What was learned from `train`, with the model's trial.
-    train, test : Sample
-        The jobs to fit on, and those held out.
+    train : Sample
+        The jobs to fit on.
+    test : Sample or None
+        Those held out, if any.
     """
     model, trial = searched.rung.fit(train), learned.trials[searched.rung.name]
 
@@ -91,7 +95,7 @@ def outcome_of(searched: Searched, learned: Learned, train: Sample, test: Sample
         searched.parameters,
         searched.cross_validated_error,
         scores(train, trial.requests_bytes),
-        scores(test, None),
+        scores(test, None) if test else None,
         searched.seconds,
     )
 

@@ -25,7 +25,7 @@ from .sample import Sample, split
 from .scoring import Outcome, outcome_of
 from .search import Progress, Searched, search
 
-# With fewer jobs none can be spared to score models on.
+# With fewer jobs none can be spared: a model is scored on the rows it was trained on alone.
 _HELD_OUT_FROM = 20
 
 
@@ -150,20 +150,18 @@ def usable(found: ToolRecords, node_bytes: Optional[int] = None) -> Cleaned:
 def _try(
     history: History, candidates: Sequence[Candidate], settings: Settings, progress: Progress
 ) -> tuple[list[Searched], list[Outcome], Optional[HeldOut]]:
-    """Search, learn and choose on four fifths of the jobs, and score all models on the others."""
+    """Search, learn and choose on four fifths of the jobs, and score all models on them and on the others."""
     kept, rest = split(history) if len(history) >= _HELD_OUT_FROM else (np.arange(len(history)), None)
     past = history.part(kept)
     schema = FeatureSchema.learn(past.jobs, settings.genomes)
     train = Sample.of(past, schema)
     searched = [search(candidate, train, progress) for candidate in candidates] if len(history) >= FOREST_FROM else []
-    if rest is None:
-        return searched, [], None
     # the same rungs as all jobs can carry: what is scored has to be what is served
     learned = _learn(past, settings, [one.rung for one in searched], len(history))
-    test = Sample.of(history.part(rest), schema)
+    test = None if rest is None else Sample.of(history.part(rest), schema)
     by_name = {one.rung.name: one for one in searched}
     outcomes = [outcome_of(by_name.get(rung.name, Searched(rung)), learned, train, test) for rung in learned.ladder]
-    return searched, outcomes, hold_out(learned, past, history.part(rest))
+    return searched, outcomes, hold_out(learned, past, test.history) if test else None
 
 
 def hold_out(learned: Learned, past: History, jobs: History) -> HeldOut:
