@@ -226,8 +226,13 @@ def test_floor_ceiling_and_rounding_come_last(limits: Limits, expected_bytes: in
 
 
 def test_a_rule_survives_the_manifest() -> None:
-    again = SizingRule.from_dict(RULE.to_dict(), RULE.familiar)
+    again = SizingRule.from_dict(RULE.to_dict(), Familiar.from_arrays(RULE.familiar.to_arrays()))
     assert again == RULE
+
+
+def test_a_rule_that_knows_other_jobs_is_another() -> None:
+    assert rule_with(familiar=Familiar.learn(JOBS, tells_references=False)) == RULE
+    assert rule_with(familiar=Familiar.learn(JOBS[1:], tells_references=False)) != RULE
 
 
 @given(any_job)
