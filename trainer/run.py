@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Optional
 
-from joblib import Parallel, delayed
+from joblib import delayed
 from tqdm import tqdm
 
 from galaxy_memory_rules.errors import RecordsError, TooFewJobs
@@ -23,6 +23,7 @@ from .sizing_config import SizingConfig
 from .tool_page import page_of
 from .training import Trained, train_tool
 from .usual import usual_of
+from .workers import at_the_same_time
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def _publish(tools: list[ToolRecords], candidates: list[Candidate], plan: Plan, 
         for found in tools
     )
     workers = min(plan.workers, max(len(tools), 1))
-    results = Parallel(n_jobs=workers, return_as="generator")(jobs)
+    results = at_the_same_time(jobs, workers)
     for found, result in zip(tqdm(tools, desc="training", unit="tool", leave=False, disable=None), results):
         print(f"{found.tool}: {len(found.records):,} recorded jobs from {found.file}", flush=True)
         for said in result.warnings:
