@@ -134,6 +134,20 @@ def test_a_tool_with_more_workers_than_there_are_tools_is_trained_the_same(folde
     assert published(folder / "models") == published(folder / "again")
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_what_was_read_is_told_before_the_training_and_each_tool_in_its_turn(
+    workers: str, few: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recorded.write(few / "some.csv", recorded.rows(30))
+    # the larger one first: it is done last where two are trained at the same time
+    (few / "input_files.csv").write_text(f"input_file,label\nsome.csv,{recorded.LABEL}\ngood.csv,{recorded.LABEL}\n")
+    assert main([*ARGUMENTS[:-1], workers]) == 0
+    some, good, *published = capsys.readouterr().out.splitlines()[:4]
+    assert (some, good) == ("some: 30 recorded jobs from some.csv", "good: 12 recorded jobs from good.csv")
+    assert [line.partition(": ")[0] for line in published] == ["some", "good"]
+    assert all(" -> " in line for line in published)
+
+
 def test_a_tool_with_too_few_jobs_for_a_forest_is_served_by_a_line_and_reported(folder: Path) -> None:
     recorded.write(folder / "few.csv", recorded.rows(30))
     (folder / "input_files.csv").write_text(LISTED + f"few.csv,{recorded.LABEL}\n")

@@ -68,6 +68,9 @@ def train_all(plan: Plan) -> list[str]:
     failed: list[str] = []
     with publishing.lock(plan.directory):
         tools = read_tools(input_files, failed)
+        # all before the first is trained: that may take long, and whoever waits sees for what
+        for found in tools:
+            print(f"{found.tool}: {len(found.records):,} recorded jobs from {found.file}", flush=True)
         trained = list(_publish(tools, candidates, plan, failed))
     if trained:
         lines = [line for one in trained for line in report.lines(one)]
@@ -109,7 +112,6 @@ def _publish(tools: list[ToolRecords], candidates: list[Candidate], plan: Plan, 
     workers = min(plan.workers, max(len(tools), 1))
     results = at_the_same_time(jobs, workers)
     for found, result in zip(tqdm(tools, desc="training", unit="tool", leave=False, disable=None), results):
-        print(f"{found.tool}: {len(found.records):,} recorded jobs from {found.file}", flush=True)
         for said in result.warnings:
             print(f"{found.tool}: warning: {said}", file=sys.stderr, flush=True)
         if result.error is not None:
