@@ -53,6 +53,14 @@ def test_a_reference_of_the_history_is_known_by_its_size() -> None:
     assert familiar.of(on_file(11)) is Familiarity.REFERENCE_UNSEEN
 
 
+def test_what_was_learned_from_the_same_jobs_is_equal_in_whatever_order_they_came() -> None:
+    assert Familiar.learn(RECORDED[::-1], True) == TOLD_APART
+    # the same inputs, no references
+    assert NOT_TOLD_APART != TOLD_APART
+    assert Familiar.learn(RECORDED[1:], True) != TOLD_APART
+    assert TOLD_APART != "familiar"
+
+
 def test_parameters_and_attempts_do_not_make_inputs_others() -> None:
     asked = dataclasses.replace(job(1, "hg38"), parameters={"mode": "a"}, attempt=2, slots=8)
     assert TOLD_APART.of(asked) is Familiarity.INPUTS_SEEN

@@ -75,7 +75,7 @@ def test_beyond_any_price_a_job_gets_the_largest_peak_thought_possible() -> None
     request = request_for(usual())
     assert request.memory_bytes == 4 * GIB
     assert request.guards == ()
-    assert request.reasons[0] == "1 quantile of 40 recorded jobs: 4.00 GiB"
+    assert request.reasons == ("1 quantile of 40 recorded jobs: 4.00 GiB",)
 
 
 def test_a_request_is_rounded_up() -> None:
@@ -87,6 +87,26 @@ def test_a_request_is_rounded_up() -> None:
         "0.948 quantile of 40 recorded jobs: 3.72 GiB",
         "rounded up to 64.00 MiB: 3.75 GiB",
     )
+
+
+@pytest.mark.parametrize(
+    ("more_bytes", "expected_bytes", "told"),
+    [
+        # 4 GiB are a multiple of 64 MiB; logarithms and factors leave the dust of floats on either side of it
+        (1e-5, 4 * GIB, []),
+        (-1e-5, 4 * GIB, []),
+        # 64 MiB are 0.0625 GiB, and what is told is rounded up too
+        (1, 4 * GIB + 64 * MIB, ["rounded up to 64.00 MiB: 4.07 GiB"]),
+        (-1, 4 * GIB, ["rounded up to 64.00 MiB: 4.00 GiB"]),
+    ],
+)
+def test_only_what_changes_a_whole_byte_is_told_as_rounded_up(
+    more_bytes: float, expected_bytes: int, told: list[str]
+) -> None:
+    factor = 1 + more_bytes / (4 * GIB)
+    request = request_for(usual(), rule_with(choices=dict.fromkeys(Familiarity, Choice(None, factor))))
+    assert request.memory_bytes == expected_bytes
+    assert list(request.reasons[1:]) == told
 
 
 def test_a_job_gets_the_request_that_is_cheapest_at_the_price_of_a_failure() -> None:
@@ -226,8 +246,13 @@ def test_floor_ceiling_and_rounding_come_last(limits: Limits, expected_bytes: in
 
 
 def test_a_rule_survives_the_manifest() -> None:
-    again = SizingRule.from_dict(RULE.to_dict(), RULE.familiar)
+    again = SizingRule.from_dict(RULE.to_dict(), Familiar.from_arrays(RULE.familiar.to_arrays()))
     assert again == RULE
+
+
+def test_a_rule_that_knows_other_jobs_is_another() -> None:
+    assert rule_with(familiar=Familiar.learn(JOBS, tells_references=False)) == RULE
+    assert rule_with(familiar=Familiar.learn(JOBS[1:], tells_references=False)) != RULE
 
 
 @given(any_job)

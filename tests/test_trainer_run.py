@@ -29,6 +29,7 @@ SMALL_MODELS: dict[str, Any] = {
     },
     "Linear": {"module_name": "sklearn.linear_model", "class_name": "LinearRegression"},
 }
+SCORES = ("r2", "mape", "median_ape", "under_allocated", "rel")
 LISTED = f"input_file,label\ngood.csv,{recorded.LABEL}\n"
 
 
@@ -86,7 +87,7 @@ def test_every_tool_and_model_gets_a_line_and_the_least_wasteful_a_bundle(
     for line in lines:
         assert (line["tool"], line["file"], line["label"]) == ("good", "good.csv", recorded.LABEL)
         assert (line["rows_used"], line["rows_dropped"], line["rows_flagged"]) == (str(ROWS), "0", "0")
-        for column in ("r2", "mape", "median_ape", "under_allocated", "rel"):
+        for column in SCORES:
             assert float(line[f"train_{column}"]) is not None
             assert float(line[f"test_{column}"]) is not None
         # a grid is searched for what stands in models.json only
@@ -133,6 +134,20 @@ def test_a_tool_with_more_workers_than_there_are_tools_is_trained_the_same(folde
     assert published(folder / "models") == published(folder / "again")
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_what_was_read_is_told_before_the_training_and_each_tool_in_its_turn(
+    workers: str, few: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recorded.write(few / "some.csv", recorded.rows(30))
+    # the larger one first: it is done last where two are trained at the same time
+    (few / "input_files.csv").write_text(f"input_file,label\nsome.csv,{recorded.LABEL}\ngood.csv,{recorded.LABEL}\n")
+    assert main([*ARGUMENTS[:-1], workers]) == 0
+    some, good, *published = capsys.readouterr().out.splitlines()[:4]
+    assert (some, good) == ("some: 30 recorded jobs from some.csv", "good: 12 recorded jobs from good.csv")
+    assert [line.partition(": ")[0] for line in published] == ["some", "good"]
+    assert all(" -> " in line for line in published)
+
+
 def test_a_tool_with_too_few_jobs_for_a_forest_is_served_by_a_line_and_reported(folder: Path) -> None:
     recorded.write(folder / "few.csv", recorded.rows(30))
     (folder / "input_files.csv").write_text(LISTED + f"few.csv,{recorded.LABEL}\n")
@@ -143,11 +158,24 @@ def test_a_tool_with_too_few_jobs_for_a_forest_is_served_by_a_line_and_reported(
     assert bundle.load(folder / "models" / "few").facts["model"]["name"] == served
 
 
-def test_where_no_job_can_be_spared_to_score_models_the_report_is_its_header(few: Path) -> None:
+@pytest.mark.parametrize(("rows", "source"), [(5, "pooled"), (12, "pooled"), (30, "line")])
+def test_a_training_of_tools_with_few_jobs_only_is_reported_too(
+    rows: int, source: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recorded.write(folder / "good.csv", recorded.rows(rows))
     assert main(ARGUMENTS) == 0
-    [header] = (few / "out" / "output.csv").read_text().splitlines()
-    assert header.startswith("tool,file,label,model,")
-    assert bundle.load(few / "models" / "good").facts["model"]["source"] == "pooled"
+    facts = bundle.load(folder / "models" / "good").facts
+    assert facts["model"]["source"] == source
+    [served] = [line for line in lines_of(folder / "out" / "output.csv") if line["served"] == "yes"]
+    told = {"tool": "good", "model": facts["model"]["name"], "best_parameters": "{}", "rows_used": str(rows)}
+    assert {name: served[name] for name in told} == told
+    scores = {part: [served[f"{part}_{name}"] for name in SCORES] for part in ("train", "test")}
+    assert scores["train"] == [str(round(facts["scores"]["train"][name], 6)) for name in SCORES]
+    # from 20 jobs on a fifth is held out
+    spared = rows >= 20
+    assert [score != "" for score in scores["test"]] == [spared] * 5
+    [shown] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("good  ") and "yes" in line]
+    assert shown.count(" / - ") == (0 if spared else 5)
 
 
 def test_a_tool_with_too_few_jobs_for_any_model_is_named_and_is_no_failure(

@@ -5,9 +5,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from galaxy_memory_rules.errors import ConfigError
-
 from .options import add_input, add_sizing, at_least, positive, sizing_of
+from .written import put, require_room
 
 if TYPE_CHECKING:
     from .backtest_report import Report
@@ -61,14 +60,14 @@ def run(options: argparse.Namespace) -> int:
     files = load_input_files(options.input)
     if options.output:
         # now there are no results to lose yet
-        _write(options.output, "a", "")
+        require_room(options.output, "-o")
     report = backtest_all(files, plan, options.jobs)
     _warn(report)
     if options.report:
         page.write([result.page for result in report.tools if result.page], options.report)
     text = as_json(report) if options.format == "json" else as_text(report)
     if options.output:
-        _write(options.output, "w", f"{text}\n")
+        put(options.output, f"{text}\n", "-o")
     else:
         print(text)
     return SOME_FAILED if report.failed else DONE
@@ -96,15 +95,6 @@ def _warn(report: "Report") -> None:
             if note not in said:
                 print(f"{result.tool}: warning: {note}", file=sys.stderr)
         said.update(result.notes)
-
-
-def _write(path: Path, mode: str, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open(mode, encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written ({error}); choose another file with -o") from error
 
 
 def _seed(text: str) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Optional, Union
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import delayed
 from tqdm import tqdm
 
 from galaxy_memory_rules.errors import ConfigError, RecordsError
@@ -27,6 +27,7 @@ from .rungs import Usual
 from .sizing_config import SizingConfig
 from .training import usable
 from .usual import usual_of
+from .workers import at_the_same_time
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def backtest_all(files: Sequence[InputFile], plan: Plan, workers: int) -> Report
     tools = read_tools(files, failed)
     # it is measured at tools with many jobs, and used at those with few
     plan = replace(plan, usual=usual_of(tools))
-    done = Parallel(workers, return_as="generator")(delayed(_try)(found, plan) for found in tools)
+    done = at_the_same_time((delayed(_try)(found, plan) for found in tools), workers)
     results: list[ToolResult] = []
     for found, result in zip(tqdm(tools, desc="backtest", unit="tool", leave=False, disable=None), done):
         if isinstance(result, ToolResult):

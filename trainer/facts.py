@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Optional
+from typing import Any, Optional
 
 import numpy as np
 import sklearn
@@ -15,9 +15,7 @@ from .hygiene import Cleaned
 from .learning import Learned
 from .records import ToolRecords
 from .replay import Replay
-
-if TYPE_CHECKING:
-    from .training import Outcome
+from .scoring import Outcome
 
 
 def facts_of(
@@ -26,7 +24,7 @@ def facts_of(
     history: History,
     learned: Learned,
     parameters: Mapping[str, Any],
-    outcome: Optional["Outcome"],
+    outcome: Optional[Outcome],
     held_out: Optional[Replay],
 ) -> dict[str, Any]:
     """Return where a bundle comes from and what its model is worth.
@@ -44,7 +42,8 @@ def facts_of(
     parameters : mapping
         Its hyper-parameters.
     outcome : Outcome or None
-        How it did on rows it was and was not trained on; None where there were too few to hold some out.
+        How it did on the rows it was trained on and, if there were enough to hold some out, on others; None where it
+        was not among the models that were tried on them.
     held_out : Replay or None
         How the whole policy did on those held out.
     """
@@ -59,7 +58,7 @@ def facts_of(
         },
         "limit_bytes": cleaned.limit_bytes,
         "sizes_bytes": _ranges(learned.schema, history),
-        "scores": {"train": vars(outcome.train), "test": vars(outcome.test)} if outcome else None,
+        "scores": _scores(outcome) if outcome else None,
         "held_out": _achieved(held_out) if held_out else None,
         "cap_curve": [{"failure_cap": cap, **_achieved(replayed)} for cap, replayed in learned.cap_curve.items()],
         "versions": {
@@ -69,6 +68,11 @@ def facts_of(
             "scikit_learn": sklearn.__version__,
         },
     }
+
+
+def _scores(outcome: Outcome) -> dict[str, dict[str, float]]:
+    parts = {"train": outcome.train, "test": outcome.test}
+    return {part: vars(scores) for part, scores in parts.items() if scores}
 
 
 def _achieved(outcome: Replay) -> dict[str, Any]:

@@ -61,6 +61,12 @@ class Familiar:
             return Familiarity.REFERENCE_UNSEEN
         return Familiarity.REFERENCE_SEEN
 
+    def __eq__(self, other: object) -> bool:
+        """Compare whole arrays, which numpy and so the dataclass would compare one by one."""
+        if not isinstance(other, Familiar):
+            return NotImplemented
+        return np.array_equal(self.inputs, other.inputs) and np.array_equal(self.references, other.references)
+
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return the arrays by name."""
         return {

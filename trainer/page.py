@@ -1,16 +1,14 @@
 """One HTML file, and its plots beside it, that an administrator reads before switching the memory rule on."""
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-from galaxy_memory_rules.errors import ConfigError
-
 from . import plots
 from .page_facts import ToolPage
 from .page_sections import escaped, section, summary
+from .written import put
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1d2530;--soft:#5a6573;--line:#d5dae1;--back:#fff;--card:#f6f8fa;--ours:#e3f4ec}
@@ -114,9 +112,9 @@ def write(pages: Sequence[ToolPage], path: Path, written: str | None = None) -> 
     folder = path.with_name(f"{path.stem}_plots")
     for slug, svgs in zip(slugs([page.tool for page in pages]), drawn):
         for name, svg in svgs.items():
-            _put(folder / f"{slug}-{name}.svg", svg)
+            put(folder / f"{slug}-{name}.svg", svg, "--report")
     # last: a new page has all of its plots beside it
-    _put(path, html)
+    put(path, html, "--report")
 
 
 def slugs(tools: Sequence[str]) -> list[str]:
@@ -127,13 +125,3 @@ def slugs(tools: Sequence[str]) -> list[str]:
         taken = sum(slug == other or other.startswith(f"{slug}--") for other in found)
         found.append(f"{slug}--{taken + 1}" if taken else slug)
     return found
-
-
-def _put(path: Path, text: str) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written ({error}); choose another file for the page") from error

@@ -227,7 +227,9 @@ def _retry(story: _Story, distribution: Distribution, job: JobDescription) -> No
 def _limit(story: _Story, limits: Limits) -> Request:
     if story.memory_bytes < limits.floor_bytes:
         story.becomes(limits.floor_bytes, "raised to the floor")
-    rounded_bytes = round_up(max(round(story.memory_bytes), 1), limits.round_up_bytes)
+    # less than a byte is the dust of floats: gone, and not worth a word
+    story.memory_bytes = max(round(story.memory_bytes), 1)
+    rounded_bytes = round_up(story.memory_bytes, limits.round_up_bytes)
     if rounded_bytes != story.memory_bytes:
         story.becomes(rounded_bytes, f"rounded up to {format_bytes(limits.round_up_bytes)}")
     if story.memory_bytes > limits.ceiling_bytes:

@@ -3,16 +3,15 @@
 import csv
 import io
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from galaxy_memory_rules.errors import ConfigError
+from typing import Any, Optional
 
 from .bundle import Bundle
-from .training import Outcome, Trained
+from .scoring import Outcome, Scores
+from .training import Trained
+from .written import put
 
 # A spreadsheet takes a cell that begins like this for a formula.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -80,7 +79,7 @@ class ReportLine:
             "cross_validated_error": "" if error is None else round(error, 6),
         }
         for part, scores in (("train", outcome.train), ("test", outcome.test)):
-            row.update({f"{part}_{name}": round(value, 6) for name, value in vars(scores).items()})
+            row.update({f"{part}_{name}": round(getattr(scores, name), 6) if scores else "" for name in _SCORES})
         return {**row, "seconds": round(outcome.seconds, 1), "served": "yes" if self.served else "no"}
 
 
@@ -97,31 +96,29 @@ def write_csv(path: Path, lines: Sequence[ReportLine]) -> None:
     writer = csv.DictWriter(text, fieldnames=_COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(text.getvalue(), encoding="utf-8")
-        beside.replace(path)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written ({error}); choose another file with -o") from error
+    put(path, text.getvalue(), "-o")
 
 
 def table(lines: Sequence[ReportLine]) -> str:
-    """Return the lines as a table for the screen; scores are those on training / test rows."""
+    """Return the lines as a table for the screen; scores are those on training / test rows, - where there are none."""
     cells = [_HEADINGS, *(_screen_cells(line) for line in lines)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(_HEADINGS))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in cells)
 
 
 def _screen_cells(line: ReportLine) -> tuple[str, ...]:
-    row, train, test = line.row(), line.outcome.train, line.outcome.test
+    row, outcome = line.row(), line.outcome
     counts = (str(row[name]) for name in ("rows_used", "rows_dropped", "features"))
-    shares = (
-        f"{getattr(train, name):.1%} / {getattr(test, name):.1%}" for name in ("mape", "median_ape", "under_allocated")
-    )
+    scores = (" / ".join(both) for both in zip(_screen_scores(outcome.train), _screen_scores(outcome.test)))
     served = "yes" if line.served else ""
-    scores = (f"{train.r2:.3f} / {test.r2:.3f}", *shares, f"{train.rel:.2f} / {test.rel:.2f}")
-    return line.bundle.tool, line.outcome.rung.name, *counts, *scores, f"{line.outcome.seconds:.1f}", served
+    return line.bundle.tool, outcome.rung.name, *counts, *scores, f"{outcome.seconds:.1f}", served
+
+
+def _screen_scores(scores: Optional[Scores]) -> tuple[str, ...]:
+    if scores is None:
+        return ("-",) * len(_SCORES)
+    shares = (f"{share:.1%}" for share in (scores.mape, scores.median_ape, scores.under_allocated))
+    return f"{scores.r2:.3f}", *shares, f"{scores.rel:.2f}"
 
 
 def _cell(value: Any) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Optional
 
-from joblib import Parallel, delayed
+from joblib import delayed
 from tqdm import tqdm
 
 from galaxy_memory_rules.errors import RecordsError, TooFewJobs
@@ -23,6 +23,7 @@ from .sizing_config import SizingConfig
 from .tool_page import page_of
 from .training import Trained, train_tool
 from .usual import usual_of
+from .workers import at_the_same_time
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,9 @@ def train_all(plan: Plan) -> list[str]:
     failed: list[str] = []
     with publishing.lock(plan.directory):
         tools = read_tools(input_files, failed)
+        # all before the first is trained: that may take long, and whoever waits sees for what
+        for found in tools:
+            print(f"{found.tool}: {len(found.records):,} recorded jobs from {found.file}", flush=True)
         trained = list(_publish(tools, candidates, plan, failed))
     if trained:
         lines = [line for one in trained for line in report.lines(one)]
@@ -106,9 +110,8 @@ def _publish(tools: list[ToolRecords], candidates: list[Candidate], plan: Plan, 
         for found in tools
     )
     workers = min(plan.workers, max(len(tools), 1))
-    results = Parallel(n_jobs=workers, return_as="generator")(jobs)
+    results = at_the_same_time(jobs, workers)
     for found, result in zip(tqdm(tools, desc="training", unit="tool", leave=False, disable=None), results):
-        print(f"{found.tool}: {len(found.records):,} recorded jobs from {found.file}", flush=True)
         for said in result.warnings:
             print(f"{found.tool}: warning: {said}", file=sys.stderr, flush=True)
         if result.error is not None:

@@ -1,86 +1,32 @@
 """From the records of one tool to its bundle: every model is searched, tried and scored, the least wasteful is kept."""
 
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Optional
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Optional
 
 import joblib
 import numpy as np
-from sklearn.metrics import mean_absolute_error, r2_score
-from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import Pipeline
 
-from galaxy_memory_rules.errors import ConfigError, RecordsError, TooFewJobs
+from galaxy_memory_rules.errors import RecordsError, TooFewJobs
 
 from .bundle import Bundle
 from .candidates import Candidate
 from .distribution import Vector
 from .facts import facts_of
-from .features import FeatureSchema, Matrix
+from .features import FeatureSchema
 from .history import History
 from .hygiene import Cleaned, clean
 from .learning import Learned, Settings, learn
 from .neighbours import Neighbours
-from .pricing import Offers
 from .records import ToolRecords
 from .replay import Replay, replay
-from .rungs import FOREST_FROM, LEAST_JOBS, Rung, of_candidate
+from .rungs import FOREST_FROM, LEAST_JOBS, Rung
 from .sample import Sample, split
+from .scoring import Outcome, outcome_of
+from .search import Progress, Searched, search
 
-Progress = Callable[[], object]
-
-# With fewer jobs none can be spared to score models on.
+# With fewer jobs none can be spared: a model is scored on the rows it was trained on alone.
 _HELD_OUT_FROM = 20
-
-
-@dataclass(frozen=True)
-class Scores:
-    """How a model does on some jobs.
-
-    Parameters
-    ----------
-    r2 : float
-        Coefficient of determination of the point predictions, in bytes.
-    mape, median_ape : float
-        Mean and median absolute error of the point predictions, as a share of the peak.
-    under_allocated : float
-        Share of jobs whose peak is above what would be requested.
-    rel : float
-        (Used + wasted) / used memory of these requests, see `replay`.
-    """
-
-    r2: float
-    mape: float
-    median_ape: float
-    under_allocated: float
-    rel: float
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What one model is worth.
-
-    Parameters
-    ----------
-    rung : Rung
-        How it is fitted.
-    parameters : dict
-        The best values of the grid that was searched; none for a model without one.
-    cross_validated_error : float or None
-        Mean absolute error on the log scale over the folds of that search.
-    train, test : Scores
-        On the training rows, whose requests are those of models that had not seen them, and on the rows held out.
-    seconds : float
-        How long the search took.
-    """
-
-    rung: Rung
-    parameters: dict[str, Any]
-    cross_validated_error: Optional[float]
-    train: Scores
-    test: Scores
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -128,16 +74,6 @@ class Trained:
     cleaned: Cleaned
 
 
-@dataclass(frozen=True)
-class _Searched:
-    """The best combination of one entry of models.json."""
-
-    rung: Rung
-    parameters: dict[str, Any] = field(default_factory=dict)
-    cross_validated_error: Optional[float] = None
-    seconds: float = 0.0
-
-
 def train_tool(
     found: ToolRecords,
     candidates: Sequence[Candidate],
@@ -178,7 +114,7 @@ def train_tool(
     with joblib.parallel_config(backend="threading", n_jobs=workers):
         searched, outcomes, held_out = _try(history, candidates, settings, progress)
         learned = _learn(history, settings, [one.rung for one in searched])
-    best = next((one for one in searched if one.rung.name == learned.rung.name), _Searched(learned.rung))
+    best = next((one for one in searched if one.rung.name == learned.rung.name), Searched(learned.rung))
     neighbours = Neighbours.learn(learned.schema, [learned.schema.features(job) for job in history.jobs])
     scores = next((one for one in outcomes if one.rung.name == learned.rung.name), None)
     facts = facts_of(found, cleaned, history, learned, best.parameters, scores, held_out.outcome if held_out else None)
@@ -213,21 +149,19 @@ def usable(found: ToolRecords, node_bytes: Optional[int] = None) -> Cleaned:
 
 def _try(
     history: History, candidates: Sequence[Candidate], settings: Settings, progress: Progress
-) -> tuple[list[_Searched], list[Outcome], Optional[HeldOut]]:
-    """Search, learn and choose on four fifths of the jobs, and score all models on the others."""
+) -> tuple[list[Searched], list[Outcome], Optional[HeldOut]]:
+    """Search, learn and choose on four fifths of the jobs, and score all models on them and on the others."""
     kept, rest = split(history) if len(history) >= _HELD_OUT_FROM else (np.arange(len(history)), None)
     past = history.part(kept)
     schema = FeatureSchema.learn(past.jobs, settings.genomes)
     train = Sample.of(past, schema)
-    searched = [_search(candidate, train, progress) for candidate in candidates] if len(history) >= FOREST_FROM else []
-    if rest is None:
-        return searched, [], None
+    searched = [search(candidate, train, progress) for candidate in candidates] if len(history) >= FOREST_FROM else []
     # the same rungs as all jobs can carry: what is scored has to be what is served
     learned = _learn(past, settings, [one.rung for one in searched], len(history))
-    test = Sample.of(history.part(rest), schema)
+    test = None if rest is None else Sample.of(history.part(rest), schema)
     by_name = {one.rung.name: one for one in searched}
-    outcomes = [_outcome(by_name.get(rung.name, _Searched(rung)), learned, train, test) for rung in learned.ladder]
-    return searched, outcomes, hold_out(learned, past, history.part(rest))
+    outcomes = [outcome_of(by_name.get(rung.name, Searched(rung)), learned, train, test) for rung in learned.ladder]
+    return searched, outcomes, hold_out(learned, past, test.history) if test else None
 
 
 def hold_out(learned: Learned, past: History, jobs: History) -> HeldOut:
@@ -244,58 +178,3 @@ def _learn(history: History, settings: Settings, others: Sequence[Rung], ladder_
     if learned is None:
         raise TooFewJobs(f"{len(history)} jobs; expected at least {LEAST_JOBS}")
     return learned
-
-
-def _outcome(searched: _Searched, learned: Learned, train: Sample, test: Sample) -> Outcome:
-    model, trial = searched.rung.fit(train), learned.trials[searched.rung.name]
-
-    def scores(sample: Sample, requests_bytes: Optional[Vector]) -> Scores:
-        believed = model.predict(sample.matrix)
-        if requests_bytes is None:
-            offers = Offers.of(believed, learned.rule.typical_bytes)
-            requests_bytes = offers.cheapest_bytes(trial.choice.price) * trial.choice.factor
-        return _scores(believed.predicted_peaks_bytes, requests_bytes, sample.history)
-
-    return Outcome(
-        searched.rung,
-        searched.parameters,
-        searched.cross_validated_error,
-        scores(train, trial.requests_bytes),
-        scores(test, None),
-        searched.seconds,
-    )
-
-
-def _scores(points_bytes: Vector, requests_bytes: Vector, history: History) -> Scores:
-    """Compare predictions and requests with what the jobs used; where there is no request a job counts for neither."""
-    peaks_bytes, rows = history.peaks_bytes, np.isfinite(requests_bytes)
-    errors = np.abs(points_bytes / peaks_bytes - 1)
-    outcome = replay(requests_bytes[rows], peaks_bytes[rows], history.run_hours[rows])
-    return Scores(
-        r2=float(r2_score(peaks_bytes, points_bytes)),
-        mape=float(errors.mean()),
-        median_ape=float(np.median(errors)),
-        under_allocated=outcome.failure_rate,
-        rel=outcome.rel,
-    )
-
-
-def _search(candidate: Candidate, train: Sample, progress: Progress) -> _Searched:
-    def scored(estimator: Pipeline, matrix: Matrix, log_peaks: Vector) -> float:
-        progress()
-        return -float(mean_absolute_error(log_peaks, estimator.predict(matrix)))
-
-    begin = time.perf_counter()
-    search = GridSearchCV(
-        candidate.pipeline(), candidate.pipeline_grid(), cv=train.folds_by_inputs, scoring=scored, error_score="raise"
-    )
-    try:
-        search.fit(train.matrix, train.log_peaks)
-    except (ValueError, TypeError) as error:
-        raise ConfigError(f"{candidate.name}: scikit-learn refuses it: {str(error).splitlines()[0]}") from error
-    return _Searched(
-        of_candidate(candidate, search.best_estimator_),
-        {name.rsplit("__", 1)[1]: value for name, value in search.best_params_.items()},
-        -float(search.best_score_),
-        time.perf_counter() - begin,
-    )
