@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import recorded
-from conftest import ROWS, train
+from conftest import ROWS
 from test_trainer_regressor import SEEDS
 
 from galaxy_memory_rules.errors import RecordsError, TooFewJobs
@@ -24,7 +24,7 @@ from trainer.records import JobRecord
 from trainer.regressor import Regressor
 from trainer.rungs import FOREST, FOREST_FROM, LEAST_JOBS
 from trainer.sizing import choose
-from trainer.training import Trained, train_tool, usable
+from trainer.training import Trained, train_tool
 
 MIB = 1024**2
 LINES = ["constant", "line in bytes", "log-linear line"]
