@@ -1,49 +1,64 @@
-"""memory_rules.yml -> RulesConfig; read again when the file changes, the last good one kept."""
+"""memory_rules.yml -> RulesConfig: what an administrator sets, for all tools and for single ones."""
 
-import difflib
-import logging
-import re
-import string
-import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Optional
+from typing import Optional
 from urllib.parse import urlsplit
 
-import yaml
+from .memory import GIB, MIB
+from .names import tool_names
+from .templates import DestinationTemplate, parse_template
+from .values import parse_amount_above_0, parse_number, parse_text, shown
+from .yaml_files import Section, load_section
 
-from .errors import ConfigError
-from .memory import GIB, MIB, parse_bytes
-
-log = logging.getLogger(__name__)
-
-# What a template may say; the number is the request.
-PLACEHOLDERS = ("memory_mib", "memory_gib", "memory_bytes")
 _DEADLINES_SECONDS = (0.05, 5.0)
-_VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]*")
-# After a resubmission Galaxy hands a job's old destination params to the rule wherever an argument has the name of one.
-RESERVED_PARAMS = re.compile(
-    "app|default_destination|function|job|job_id|job_wrapper|referrer|resource_params|rule_helper|rules_config"
-    "|rules_module|tool|tool_id|type|user|user_email|workflow_invocation_uuid|workflow_resource_params"
+_TIMES = (0.01, 1000.0)
+_TOOL_KEYS = ("mode", "canary", "floor", "ceiling", "never_above", "never_below", "fallback")
+_KEYS = (
+    *_TOOL_KEYS,
+    *("service_url", "deadline_seconds", "authority", "off_switch", "record", "round_up_to"),
+    *("destination", "destinations", "tools"),
 )
 
 
+class Mode(str, Enum):
+    """What the rule does with an answer."""
+
+    ON = "on"
+    SHADOW = "shadow"
+    OFF = "off"
+
+
 @dataclass(frozen=True)
-class DestinationTemplate:
-    """How a request is written into one destination.
+class ToolRules:
+    """What holds for the jobs of a tool.
 
     Parameters
     ----------
-    params : mapping of str to str
-        Destination params to set, with placeholders.
-    env : mapping of str to str
-        Environment variables of the job to set, with placeholders.
+    mode : Mode
+        ``on``: ask and request; ``shadow``: ask and tell, change nothing; ``off``: do nothing.
+    canary : float
+        Share of the jobs that the rule looks at; which ones follows from their ids.
+    floor_bytes, ceiling_bytes : int
+        The least and the most that is ever requested.
+    never_below, never_above : float or None
+        The least and the most that a first attempt requests, in times what the destination requests by itself.
+    fallback_bytes : int or None
+        What is requested where the service cannot be asked; None leaves what the destination requests by itself.
     """
 
-    params: Mapping[str, str]
-    env: Mapping[str, str]
+    mode: Mode = Mode.ON
+    canary: float = 1.0
+    # Galaxy's own metadata step needs 400 MB inside the job's allocation
+    floor_bytes: int = 512 * MIB
+    ceiling_bytes: int = 64 * GIB
+    never_below: Optional[float] = None
+    never_above: Optional[float] = None
+    fallback_bytes: Optional[int] = None
 
 
 @dataclass(frozen=True)
@@ -54,26 +69,40 @@ class RulesConfig:
     ----------
     service_url : str
         Where the prediction service listens.
-    destination : str
-        Id of the job_conf environment that jobs go to.
+    destination : str or None
+        Id of the job_conf environment that jobs go to; none where TPV chooses it.
     destinations : mapping of str to DestinationTemplate
         How a request is written, for each environment that the rule may use.
     deadline_seconds : float
         How long one prediction may hold the handler, all in all.
-    floor_bytes, ceiling_bytes : int
-        The least and the most that is ever requested.
+    authority : str or None
+        PEM file of the authority that vouches for an https service.
+    off_switch : Path or None
+        While this file exists the rule does nothing.
+    record : Path or None
+        JSON-lines file that each decision is appended to.
     round_up_bytes : int
         Requests are multiples of this.
+    general : ToolRules
+        What holds for every tool that has no entry of its own.
+    tools : mapping of str to ToolRules
+        By a name of the tool.
     """
 
     service_url: str
-    destination: str
-    destinations: Mapping[str, DestinationTemplate]
+    destination: Optional[str] = None
+    destinations: Mapping[str, DestinationTemplate] = field(default_factory=dict)
     deadline_seconds: float = 0.25
-    # Galaxy's own metadata step needs 400 MB inside the job's allocation
-    floor_bytes: int = 512 * MIB
-    ceiling_bytes: int = 64 * GIB
+    authority: Optional[str] = None
+    off_switch: Optional[Path] = None
+    record: Optional[Path] = None
     round_up_bytes: int = 64 * MIB
+    general: ToolRules = ToolRules()
+    tools: Mapping[str, ToolRules] = field(default_factory=dict)
+
+    def rules_for(self, tool_id: str, tool_version: Optional[str] = None) -> ToolRules:
+        """Return what holds for a tool: of the entries that name it, the most exact one."""
+        return next((self.tools[name] for name in tool_names(tool_id, tool_version) if name in self.tools), self.general)
 
 
 def load_config(path: Path) -> RulesConfig:
@@ -82,159 +111,89 @@ def load_config(path: Path) -> RulesConfig:
     Raises
     ------
     ConfigError
-        Naming file and key, what was expected, and near matches of an unknown key.
+        Naming file, line and key, what was expected, and near matches of an unknown key.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: cannot be read as YAML ({error})") from error
-    fields = _Mapping(str(path), content)
-    fields.refuse_unknown(
-        ("service_url", "destination", "destinations", "deadline_seconds", "floor", "ceiling", "round_up_to")
-    )
+    fields = load_section(path)
+    fields.refuse_unknown(_KEYS)
+    general, tools = _tool_rules(fields, ToolRules()), fields.inner("tools")
     config = RulesConfig(
-        service_url=_service_url(fields),
-        destination=fields.text("destination"),
-        destinations=_templates(fields),
-        deadline_seconds=fields.number("deadline_seconds", RulesConfig.deadline_seconds, *_DEADLINES_SECONDS),
-        floor_bytes=fields.amount("floor", RulesConfig.floor_bytes),
-        ceiling_bytes=fields.amount("ceiling", RulesConfig.ceiling_bytes),
-        round_up_bytes=fields.amount("round_up_to", RulesConfig.round_up_bytes),
+        service_url=fields.require("service_url", _parse_url),
+        destination=fields.read("destination", parse_text, None),
+        destinations=_templates(fields.inner("destinations")),
+        deadline_seconds=fields.read("deadline_seconds", _parse_deadline, RulesConfig.deadline_seconds),
+        authority=fields.read("authority", partial(_parse_file, folder=path.parent), None),
+        off_switch=fields.read("off_switch", partial(_parse_path, folder=path.parent), None),
+        record=fields.read("record", partial(_parse_path, folder=path.parent), None),
+        round_up_bytes=fields.read("round_up_to", parse_amount_above_0, RulesConfig.round_up_bytes),
+        general=general,
+        tools=MappingProxyType({name: _tool_section(tools.inner(name), general) for name in tools.content}),
     )
-    if config.floor_bytes > config.ceiling_bytes:
-        raise fields.wrong("floor", "an amount not above the ceiling")
-    if config.destination not in config.destinations:
-        raise fields.wrong("destination", f"one of the destinations below ({', '.join(config.destinations)})")
+    if config.destination is not None and config.destination not in config.destinations:
+        fields.refuse("destination", f"expected one of the destinations below ({', '.join(config.destinations)})")
     return config
 
 
-class ConfigFile:
-    """A configuration file that may change while Galaxy runs."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = threading.Lock()
-        self._stamp: Optional[tuple[int, int, int]] = None
-        self._config: Optional[RulesConfig] = None
-        self._error: Optional[ConfigError] = None
-
-    def read(self) -> RulesConfig:
-        """Return the configuration as it is now, or the last good one, with one log line, if it is broken now.
-
-        Raises
-        ------
-        ConfigError
-            If there never was a good one.
-        """
-        with self._lock:
-            stamp = self._look()
-            if stamp is None or stamp != self._stamp:
-                self._stamp = stamp
-                self._load()
-            if self._config is None:
-                raise self._error or ConfigError(f"{self._path}: not read")
-            return self._config
-
-    def _look(self) -> Optional[tuple[int, int, int]]:
-        try:
-            status = self._path.stat()
-        except OSError:
-            return None
-        return status.st_mtime_ns, status.st_size, status.st_ino
-
-    def _load(self) -> None:
-        try:
-            self._config, self._error = load_config(self._path), None
-        except ConfigError as error:
-            if self._config is not None and str(error) != str(self._error):
-                log.error("the last good configuration stays in use: %s", error)
-            self._error = error
+def _tool_section(fields: Section, general: ToolRules) -> ToolRules:
+    fields.refuse_unknown(_TOOL_KEYS)
+    return _tool_rules(fields, general)
 
 
-class _Mapping:
-    """One mapping of the file: each method takes a key out and checks it."""
-
-    def __init__(self, place: str, content: Any) -> None:
-        if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
-            raise ConfigError(f"{place}: expected a mapping of settings")
-        self.place = place
-        self.content: Mapping[str, Any] = MappingProxyType(content)
-
-    def wrong(self, key: str, expected: str) -> ConfigError:
-        return ConfigError(f"{self.place}: {key}: expected {expected}, found {self.content.get(key)!r}")
-
-    def refuse_unknown(self, known: tuple[str, ...]) -> None:
-        for key in self.content:
-            if key not in known:
-                near = difflib.get_close_matches(key, known, n=3) or known
-                raise ConfigError(f"{self.place}: unknown key {key!r}; near it are {', '.join(near)}")
-
-    def text(self, key: str) -> str:
-        value = self.content.get(key)
-        if not isinstance(value, str) or not value:
-            raise self.wrong(key, "a text")
-        return value
-
-    def number(self, key: str, default: float, low: float, high: float) -> float:
-        value = self.content.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-            raise self.wrong(key, f"a number of seconds from {low} to {high}")
-        return float(value)
-
-    def amount(self, key: str, default_bytes: int) -> int:
-        try:
-            amount_bytes = parse_bytes(self.content.get(key, default_bytes))
-        except ValueError as error:
-            raise self.wrong(key, f"an amount of memory ({error})") from error
-        if amount_bytes < 1:
-            raise self.wrong(key, "an amount above 0")
-        return amount_bytes
-
-    def inner(self, key: str, optional: bool = False) -> "_Mapping":
-        content = self.content.get(key)
-        return _Mapping(f"{self.place}: {key}", {} if content is None and optional else content)
+def _tool_rules(fields: Section, otherwise: ToolRules) -> ToolRules:
+    """Read what holds for a tool; what it does not set is as it is for all others."""
+    rules = replace(
+        otherwise,
+        mode=fields.read("mode", _parse_mode, otherwise.mode),
+        canary=fields.read("canary", partial(parse_number, low=0, high=1), otherwise.canary),
+        floor_bytes=fields.read("floor", parse_amount_above_0, otherwise.floor_bytes),
+        ceiling_bytes=fields.read("ceiling", parse_amount_above_0, otherwise.ceiling_bytes),
+        never_below=fields.read("never_below", _parse_times, otherwise.never_below),
+        never_above=fields.read("never_above", _parse_times, otherwise.never_above),
+        fallback_bytes=fields.read("fallback", parse_amount_above_0, otherwise.fallback_bytes),
+    )
+    if rules.floor_bytes > rules.ceiling_bytes:
+        fields.refuse("floor" if "floor" in fields.content else "ceiling", "expected a floor not above the ceiling")
+    if rules.never_below and rules.never_above and rules.never_below > rules.never_above:
+        fields.refuse("never_below", "expected a number not above never_above")
+    return rules
 
 
-def _service_url(fields: _Mapping) -> str:
-    url = fields.text("service_url")
+def _templates(fields: Section) -> Mapping[str, DestinationTemplate]:
+    return MappingProxyType({name: parse_template(fields.inner(name)) for name in fields.content})
+
+
+def _parse_mode(value: object) -> Mode:
+    # YAML takes on and off for true and false
+    text = {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
     try:
-        parts = urlsplit(url)
+        return Mode(text)
+    except ValueError:
+        raise ValueError(f"expected on, shadow or off, found {shown(value)}") from None
+
+
+def _parse_url(value: object) -> str:
+    expected = f"expected http://host:port or https://host:port, found {shown(value)}"
+    try:
+        parts = urlsplit(parse_text(value))
         good = parts.scheme in ("http", "https") and parts.hostname and parts.username is None and parts.port != 0
     # of the brackets of an IPv6 address, or of the port
     except ValueError:
         good = False
     if not good:
-        raise fields.wrong("service_url", "http://host:port or https://host:port")
-    return url
+        raise ValueError(expected)
+    return str(value)
 
 
-def _templates(fields: _Mapping) -> Mapping[str, DestinationTemplate]:
-    destinations = fields.inner("destinations")
-    found = {}
-    for name in destinations.content:
-        entry = destinations.inner(name)
-        entry.refuse_unknown(("params", "env"))
-        found[name] = DestinationTemplate(_texts(entry, "params"), _texts(entry, "env"))
-        if not found[name].params and not found[name].env:
-            raise ConfigError(f"{destinations.place}: {name}: expected params or env that the request is written into")
-    return MappingProxyType(found)
+def _parse_path(value: object, folder: Path) -> Path:
+    """Read a path; one that does not begin with / is taken from the file's own folder."""
+    return folder / parse_text(value)
 
 
-def _texts(entry: _Mapping, key: str) -> Mapping[str, str]:
-    fields = entry.inner(key, optional=True)
-    for name in fields.content:
-        if key == "params" and RESERVED_PARAMS.fullmatch(name):
-            raise fields.wrong(name, "another name: Galaxy uses this one to call the rule")
-        if key == "env" and not _VARIABLE.fullmatch(name):
-            raise fields.wrong(name, "the name of an environment variable")
-        text = fields.text(name)
-        try:
-            parts = list(string.Formatter().parse(text))
-        except ValueError as error:
-            raise fields.wrong(name, f"a template ({error})") from error
-        for _, placeholder, options, conversion in parts:
-            # only plain names: format would follow {memory_mib.__class__} wherever it leads
-            if placeholder is not None and (placeholder not in PLACEHOLDERS or options or conversion):
-                known = ", ".join(f"{{{known}}}" for known in PLACEHOLDERS)
-                raise fields.wrong(name, f"a template with {known} only")
-    return MappingProxyType({name: str(text) for name, text in fields.content.items()})
+def _parse_file(value: object, folder: Path) -> str:
+    path = _parse_path(value, folder)
+    if not path.is_file():
+        raise ValueError(f"expected a file, found none at {path}")
+    return str(path)
+
+
+_parse_deadline = partial(parse_number, low=_DEADLINES_SECONDS[0], high=_DEADLINES_SECONDS[1])
+_parse_times = partial(parse_number, low=_TIMES[0], high=_TIMES[1])

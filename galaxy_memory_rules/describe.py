@@ -4,9 +4,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Optional
 
-from .destinations import previous_request_bytes
+from .earlier import Earlier
 from .messages import (
-    MAX_ATTEMPT,
     MAX_INPUTS,
     MAX_PARAMETERS,
     MAX_SIZE_BYTES,
@@ -23,7 +22,7 @@ _UNKNOWN_DBKEYS = ("", "?", "None")
 _ADAPTER_PART = "|__adapter_part__|"
 
 
-def describe(job: Any, tool: Any) -> JobDescription:
+def describe(job: Any, tool: Any, earlier: Earlier = Earlier()) -> JobDescription:
     """Describe a Galaxy job before it is dispatched.
 
     Parameters
@@ -32,29 +31,28 @@ def describe(job: Any, tool: Any) -> JobDescription:
         The job; nothing of it is changed, and no file is looked at.
     tool : galaxy.tools.Tool or None
         Its tool.
+    earlier : Earlier
+        Its earlier attempts. One that did not end for want of memory is none that the service has to double.
     """
     datasets = _unique_datasets(job)
     told = _decoded(job)
-    attempt = _attempt(job)
+    tool_id, tool_version = tool_of(job, tool)
+    was_too_little = earlier.was_too_little and earlier.request_bytes is not None
     return JobDescription(
-        tool_id=str(getattr(tool, "id", None) or job.tool_id),
-        tool_version=_text(getattr(tool, "version", None) or getattr(job, "tool_version", None)),
+        tool_id=tool_id,
+        tool_version=tool_version,
         inputs=tuple(_fit([_input(name, dataset) for name, dataset in datasets])),
         parameters=dict(list(_parameters(told))[:MAX_PARAMETERS]),
         dbkey=_dbkey(told, [dataset for _, dataset in datasets]),
-        attempt=attempt,
-        previous_request_bytes=previous_request_bytes(getattr(job, "destination_params", None))
-        if attempt > 1
-        else None,
+        attempt=earlier.attempt,
+        previous_request_bytes=earlier.request_bytes if was_too_little else None,
     )
 
 
-def _attempt(job: Any) -> int:
-    """Count as Galaxy's resubmission does: one more than the times the job was resubmitted."""
-    history = getattr(job, "state_history", None) or ()
-    return min(
-        1 + sum(str(getattr(entry.state, "value", entry.state)) == "resubmitted" for entry in history), MAX_ATTEMPT
-    )
+def tool_of(job: Any, tool: Any) -> tuple[str, Optional[str]]:
+    """Return id and version of a job's tool."""
+    tool_id = getattr(tool, "id", None) or job.tool_id
+    return str(tool_id), _text(getattr(tool, "version", None) or getattr(job, "tool_version", None))
 
 
 def _unique_datasets(job: Any) -> list[tuple[str, Any]]:

@@ -2,24 +2,19 @@
 
 import contextlib
 import logging
-import threading
-from pathlib import Path
 from typing import Any, Optional
 
 from . import destinations
-from .config import ConfigFile, RulesConfig
+from .config_file import settings_of
 from .decision import Decision, decide
 from .errors import ConfigError, DestinationError
-from .memory import format_bytes
+from .templates import DestinationTemplate
 
 log = logging.getLogger(__name__)
 
 # Galaxy's name for the runner of an environment that is a rule.
 _RULE = "dynamic"
 _LONGEST_LOG = 1000
-
-_files: dict[str, ConfigFile] = {}
-_files_lock = threading.Lock()
 
 
 # Galaxy fills the arguments by their plain names: no keyword-only ones, no decorator.
@@ -49,12 +44,12 @@ def map_job_to_destination(
     """
     destination = None
     try:
-        config = _settings(rules_config)
+        config = settings_of(rules_config)
+        if config.destination is None:
+            raise ConfigError(f"{rules_config}: destination: expected the job_conf environment that jobs go to")
         destination = _named(app, config.destination)
-        decision = decide(job, tool, config)
-        if decision.request_bytes is not None:
-            _write(destination, config, decision, decision.request_bytes)
-        _say(job, decision)
+        decision = decide(job, tool, config, destinations.own_memory_bytes(destination))
+        _write(destination, config.destinations[config.destination], decision)
     except (KeyboardInterrupt, SystemExit):
         raise
     # a rule that raises stops Galaxy's handler for good when the job is a resubmitted one
@@ -67,14 +62,6 @@ def map_job_to_destination(
             destinations.one_line(f"{type(error).__name__}: {error}", _LONGEST_LOG),
         )
     return destination
-
-
-def _settings(path: Optional[str]) -> RulesConfig:
-    if not isinstance(path, str):
-        raise ConfigError(f"job_conf: rules_config: expected the path of memory_rules.yml, found {path!r}")
-    with _files_lock:
-        file = _files.setdefault(path, ConfigFile(Path(path)))
-    return file.read()
 
 
 def _named(app: Any, name: Optional[str]) -> Any:
@@ -99,18 +86,14 @@ def _fall_back(app: Any, name: Optional[str]) -> Any:
     return None
 
 
-def _write(destination: Any, config: RulesConfig, decision: Decision, request_bytes: int) -> None:
+def _write(destination: Any, template: DestinationTemplate, decision: Decision) -> None:
     notes = {"attempt": str(decision.attempt), "source": decision.source, "bundle": decision.bundle}
-    destinations.write(destination, config.destinations[config.destination], request_bytes, notes)
-
-
-def _say(job: Any, decision: Decision) -> None:
-    story = destinations.one_line("; ".join(decision.reasons), _LONGEST_LOG)
-    if decision.request_bytes is None:
-        level = logging.WARNING if decision.known_tool else logging.INFO
-        log.log(level, "memory rule: job %s: destination unchanged: %s", _id(job), story)
-    else:
-        log.info("memory rule: job %s: %s: %s", _id(job), format_bytes(decision.request_bytes), story)
+    if decision.request_bytes is not None:
+        destinations.write(destination, template, decision.request_bytes, notes)
+        if decision.at_ceiling:
+            destinations.end_at_kill(destination)
+    elif decision.shadow_bytes is not None:
+        destinations.note(destination, {**notes, "shadow_bytes": str(decision.shadow_bytes)})
 
 
 def _id(job: Any) -> Any:

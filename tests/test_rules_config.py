@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from galaxy_memory_rules import map_job_to_destination
-from galaxy_memory_rules.config import RESERVED_PARAMS, ConfigFile, RulesConfig, load_config
+from galaxy_memory_rules.config import Mode, RulesConfig, ToolRules, load_config
+from galaxy_memory_rules.config_file import ConfigFile
 from galaxy_memory_rules.errors import ConfigError
 
 SHIPPED = Path(__file__).parent.parent / "config" / "memory_rules.yml"

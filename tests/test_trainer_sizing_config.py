@@ -201,7 +201,7 @@ def test_aliases_that_would_fill_the_memory_if_written_out_are_refused_at_once(t
     lists = ["&a0 [x]", *(f"&a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 31))]
     path = written(tmp_path, f"{key}: [{', '.join(lists)}]")
     told = refusal(path)
-    assert f"{path}: {key}: expected" in told
+    assert f"{path}, line 1: {key}: expected" in told
     assert len(told) < 1000
 
 

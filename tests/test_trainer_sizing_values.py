@@ -9,14 +9,8 @@ from hypothesis import strategies as st
 from test_trainer_sizing_config import SCALARS
 
 from galaxy_memory_rules.memory import GIB, TIB
-from trainer.sizing_values import (
-    parse_amount,
-    parse_amount_above_0,
-    parse_cap,
-    parse_ceiling,
-    parse_mapping,
-    parse_paths,
-)
+from galaxy_memory_rules.values import parse_amount, parse_amount_above_0, parse_mapping
+from trainer.sizing_values import parse_cap, parse_ceiling, parse_paths
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,11 @@
 """The values of sizing.yml, read as an administrator writes them, or refused by a ValueError with what was expected."""
 
 import math
-import reprlib
-from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
-from typing import Any, Optional
+from typing import Optional
 
-from galaxy_memory_rules.memory import format_bytes, parse_bytes
-from galaxy_memory_rules.messages import MAX_SIZE_BYTES
-
-# a few nested aliases are a value that nobody has the memory to write out
-_SHORT = reprlib.Repr()
-_SHORT.maxlevel = 2
+from galaxy_memory_rules.memory import format_bytes
+from galaxy_memory_rules.values import parse_amount_above_0, shown
 
 
 def parse_cap(value: object) -> Optional[float]:
@@ -41,24 +34,8 @@ def parse_cap(value: object) -> Optional[float]:
     except ValueError:
         share = math.nan
     if not 0 < share < 1:
-        raise ValueError(f"expected a share above 0 and below 1, or none; found {_shown(value)}")
+        raise ValueError(f"expected a share above 0 and below 1, or none; found {shown(value)}")
     return share
-
-
-def parse_amount(value: object, least_bytes: int = 0) -> int:
-    """Read an amount of memory, in bytes."""
-    try:
-        # only these two: parse_bytes would write out whatever it is given
-        amount_bytes = parse_bytes(value) if isinstance(value, (str, int)) else -1
-    except ValueError:
-        amount_bytes = -1
-    if not least_bytes <= amount_bytes <= MAX_SIZE_BYTES:
-        bounds = f"from {format_bytes(least_bytes)} to {format_bytes(MAX_SIZE_BYTES)}"
-        raise ValueError(f"expected an amount of memory {bounds}, for example 64 GiB; found {_shown(value)}")
-    return amount_bytes
-
-
-parse_amount_above_0 = partial(parse_amount, least_bytes=1)
 
 
 def parse_ceiling(value: object, node_bytes: int) -> int:
@@ -69,23 +46,15 @@ def parse_ceiling(value: object, node_bytes: int) -> int:
     if ceiling_bytes > node_bytes:
         # such a request would wait for ever
         largest = format_bytes(node_bytes)
-        raise ValueError(f"expected an amount not above the largest node's {largest}, found {_shown(value)}")
+        raise ValueError(f"expected an amount not above the largest node's {largest}, found {shown(value)}")
     return ceiling_bytes
-
-
-def parse_mapping(value: object) -> Mapping[str, Any]:
-    """Read settings by their names; all of them may be commented out."""
-    content = {} if value is None else value
-    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
-        raise ValueError(f"expected a mapping of settings by their names, found {_shown(value)}")
-    return content
 
 
 def parse_paths(value: object, folder: Path) -> list[Path]:
     """Read paths of genomes, from the working directory or else from a folder."""
     given = [] if value is None else value
     if not isinstance(given, list) or not all(isinstance(text, str) and text for text in given):
-        raise ValueError(f"expected a list of .len or .loc files, or of folders of them; found {_shown(value)}")
+        raise ValueError(f"expected a list of .len or .loc files, or of folders of them; found {shown(value)}")
     return [_existing(text, folder) for text in given]
 
 
@@ -101,11 +70,3 @@ def _existing(text: str, folder: Path) -> Path:
 
 def _is_none(value: object) -> bool:
     return value is None or (isinstance(value, str) and value.strip().lower() == "none")
-
-
-def _shown(value: object) -> str:
-    try:
-        return _SHORT.repr(value)
-    except ValueError:
-        # YAML reads 0xfff... of any length; Python refuses to write more than 4300 digits
-        return "a number of thousands of digits"

@@ -10,10 +10,10 @@ from typing import Any, Optional
 import yaml
 
 from galaxy_memory_rules.errors import ConfigError
+from galaxy_memory_rules.yaml_files import UNREADABLE
 
 from .expressions import Expression, Value
 from .tpv_rules import RESOURCES, Entry, TpvRules, stacked
-from .yaml_files import UNREADABLE
 
 _OF_RULES = ("if", "fail", "execute")
 

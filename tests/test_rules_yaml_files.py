@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from trainer.yaml_files import UNREADABLE, UniqueKeys
+from galaxy_memory_rules.yaml_files import UNREADABLE, UniqueKeys
 
 
 def test_a_key_that_is_there_twice_is_refused_where_it_stands() -> None:

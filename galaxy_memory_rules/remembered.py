@@ -1,0 +1,39 @@
+"""Decisions that were made a moment ago: Galaxy and TPV ask up to four times for one dispatch of a job."""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Hashable
+from typing import Generic, Optional, TypeVar
+
+_T = TypeVar("_T")
+
+
+class Remembered(Generic[_T]):
+    """Values by key, each for a while; the oldest go where they become too many. Safe under threads.
+
+    Parameters
+    ----------
+    most : int
+        How many are kept.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        # value and when it is forgotten, on the monotonic clock
+        self._values: OrderedDict[Hashable, tuple[_T, float]] = OrderedDict()
+
+    def get(self, key: Hashable) -> Optional[_T]:
+        """Return what is remembered, or None."""
+        with self._lock:
+            value, ends = self._values.get(key, (None, 0.0))
+            return value if time.monotonic() < ends else None
+
+    def put(self, key: Hashable, value: _T, seconds: float) -> None:
+        """Remember a value for so many seconds."""
+        with self._lock:
+            self._values[key] = (value, time.monotonic() + seconds)
+            self._values.move_to_end(key)
+            while len(self._values) > self._most:
+                self._values.popitem(last=False)
