@@ -16,6 +16,7 @@ import yaml
 
 from .errors import ConfigError
 from .memory import GIB, MIB, parse_bytes
+from .words import FAMILIES
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +41,14 @@ class DestinationTemplate:
         Destination params to set, with placeholders.
     env : mapping of str to str
         Environment variables of the job to set, with placeholders.
+    words : str, optional
+        Without params the request is written in the destination's own words; this names the scheduler whose word is
+        added where the destination has none.
     """
 
     params: Mapping[str, str]
     env: Mapping[str, str]
+    words: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -212,12 +217,20 @@ def _templates(fields: _Mapping) -> Mapping[str, DestinationTemplate]:
     destinations = fields.inner("destinations")
     found = {}
     for name in destinations.content:
-        entry = destinations.inner(name)
-        entry.refuse_unknown(("params", "env"))
-        found[name] = DestinationTemplate(_texts(entry, "params"), _texts(entry, "env"))
-        if not found[name].params and not found[name].env:
-            raise ConfigError(f"{destinations.place}: {name}: expected params or env that the request is written into")
+        entry = destinations.inner(name, optional=True)
+        entry.refuse_unknown(("params", "env", "words"))
+        found[name] = DestinationTemplate(_texts(entry, "params"), _texts(entry, "env"), _words(entry))
     return MappingProxyType(found)
+
+
+def _words(entry: _Mapping) -> Optional[str]:
+    if "words" not in entry.content:
+        return None
+    if entry.content.get("params"):
+        raise entry.wrong("words", "none beside params, which say it all")
+    if entry.text("words") not in FAMILIES:
+        raise entry.wrong("words", f"one of {', '.join(FAMILIES)}")
+    return entry.text("words")
 
 
 def _texts(entry: _Mapping, key: str) -> Mapping[str, str]:
