@@ -1,15 +1,22 @@
-"""Writes a memory request into a destination, by the destination's own template."""
+"""Writes a memory request into a destination, in the destination's own words or by a template, and reads it back."""
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from .config import DestinationTemplate
 from .errors import DestinationError
 from .memory import GIB, ceil_div, to_mib
+from .templates import DestinationTemplate
+from .variables import TOLD_MIB, exported, followed, told_bytes
+from .words import ADDED, CONTAINER, FAMILIES, WORDS, Params
 
 PREFIX = "gmem_"
 REQUEST_BYTES = PREFIX + "request_bytes"
+ATTEMPT = PREFIX + "attempt"
+_AFTER_KILL = "memory_limit_reached"
 _LONGEST_NOTE = 200
+# HTCondor writes every param as a line of its submit file: ``$(`` begins a macro, a backslash at the end goes on
+_UNSAFE = str.maketrans("", "", "$\\")
 
 
 def write(destination: Any, template: DestinationTemplate, request_bytes: int, notes: Mapping[str, str]) -> Any:
@@ -21,7 +28,8 @@ def write(destination: Any, template: DestinationTemplate, request_bytes: int, n
         A copy that belongs to this job, as job_config.get_destination returns it. Either all of the request is
         written into it, or nothing.
     template : DestinationTemplate
-        The words of this destination.
+        The words of this destination. Without params the request replaces what the destination says of memory in its
+        own words; GALAXY_MEMORY_MB and the heap of a Java virtual machine in its variables follow.
     request_bytes : int
         What to request.
     notes : mapping of str to str
@@ -35,26 +43,75 @@ def write(destination: Any, template: DestinationTemplate, request_bytes: int, n
     Raises
     ------
     DestinationError
-        If the destination is none that can be written.
+        If the destination is none that can be written, or says nothing of memory and nobody said how to.
     """
     # everything is computed before anything is written
-    numbers = {
-        "memory_bytes": str(request_bytes),
-        "memory_mib": str(to_mib(request_bytes)),
-        "memory_gib": str(ceil_div(request_bytes, GIB)),
-    }
-    params = {name: text.format_map(numbers) for name, text in template.params.items()}
-    variables = {name: text.format_map(numbers) for name, text in template.env.items()}
-    # HTCondor writes every param as a line of its submit file, where ``$(`` begins a macro
-    noted = {PREFIX + name: one_line(text.replace("$", ""), _LONGEST_NOTE) for name, text in notes.items()}
     try:
-        env = [entry for entry in destination.env or [] if entry.get("name") not in variables]
-        merged = {**destination.params, **params, REQUEST_BYTES: str(request_bytes), **noted}
-    except (AttributeError, TypeError) as error:
+        own_bytes = own_memory_bytes(destination)
+        env = [followed(entry, request_bytes, own_bytes) for entry in destination.env or []]
+        params, variables = _said(destination, template, request_bytes)
+        env = [entry for entry in env if entry.get("name") not in variables]
+        merged = {**destination.params, **params, REQUEST_BYTES: str(request_bytes), **_noted(notes)}
+        destination.params = merged
+        destination.env = env + [exported(name, value) for name, value in variables.items()]
+    except (AttributeError, TypeError, ValueError, LookupError) as error:
         raise DestinationError(f"no destination that a request can be written into: {error}") from error
-    destination.params = merged
-    destination.env = env + [_exported(name, value) for name, value in variables.items()]
     return destination
+
+
+def note(destination: Any, notes: Mapping[str, str]) -> None:
+    """Keep notes beside the job, and change nothing that a runner looks at.
+
+    Raises
+    ------
+    DestinationError
+        If the destination is none that can be written.
+    """
+    try:
+        destination.params = {**destination.params, **_noted(notes)}
+    except (AttributeError, TypeError) as error:
+        raise DestinationError(f"no destination that notes can be written into: {error}") from error
+
+
+def end_at_kill(destination: Any) -> None:
+    """Keep a job from coming back after an out-of-memory kill; for other reasons it still does.
+
+    Raises
+    ------
+    DestinationError
+        If the destination has no resubmissions that can be read.
+    """
+    try:
+        destination.resubmit = [
+            {**entry, "condition": _unless_killed(entry.get("condition"))} for entry in destination.resubmit or []
+        ]
+    except (AttributeError, TypeError) as error:
+        raise DestinationError(f"no resubmissions that can be read: {error}") from error
+
+
+def _unless_killed(condition: Optional[str]) -> str:
+    return f"not {_AFTER_KILL} and ({condition})" if condition else f"not {_AFTER_KILL}"
+
+
+def _noted(notes: Mapping[str, str]) -> dict[str, str]:
+    return {PREFIX + name: one_line(text.translate(_UNSAFE), _LONGEST_NOTE) for name, text in notes.items()}
+
+
+def own_memory_bytes(destination: Any) -> Optional[int]:
+    """Return what a destination gives a job today: what it requests, else what it tells the tools; None if neither."""
+    with contextlib.suppress(AttributeError, TypeError):
+        return own_memory_of(destination.params) or told_bytes(destination.env or [])
+    return None
+
+
+def own_memory_of(params: Any) -> Optional[int]:
+    """Return the bytes that destination params request in their own words, None where they do not tell."""
+    for word in WORDS:
+        with contextlib.suppress(DestinationError, AttributeError, TypeError, ValueError):
+            found_bytes = word.read(params)
+            if found_bytes is not None:
+                return found_bytes
+    return None
 
 
 def previous_request_bytes(params: Any) -> Optional[int]:
@@ -66,8 +123,43 @@ def previous_request_bytes(params: Any) -> Optional[int]:
     return found if found > 0 else None
 
 
-def _exported(name: str, value: str) -> dict[str, Any]:
-    return {"name": name, "value": value, "raw": False, "file": None, "execute": None}
+def _said(destination: Any, template: DestinationTemplate, request_bytes: int) -> tuple[Params, dict[str, str]]:
+    """Return the params and the variables that say the request."""
+    variables = _filled(template.env, request_bytes)
+    if template.params:
+        return _filled(template.params, request_bytes), variables
+    params, told = _in_own_words(destination.params, template.words, request_bytes)
+    if not params and not variables:
+        raise DestinationError(
+            f"environment {destination.id} of job_conf says nothing of memory: in memory_rules.yml, write below"
+            f" destinations: {destination.id}: either words: ({', '.join(FAMILIES)}) or params"
+        )
+    known = told or any(entry.get("name") == TOLD_MIB for entry in destination.env or [])
+    return params, variables if known else {TOLD_MIB: str(to_mib(request_bytes)), **variables}
+
+
+def _in_own_words(params: Params, family: Optional[str], request_bytes: int) -> tuple[dict[str, str], bool]:
+    """Return the params to change, and whether the runner will tell the tools of it by itself."""
+    changes: dict[str, str] = {}
+    used = []
+    for word in WORDS:
+        found = word.replaced({**params, **changes}, request_bytes)
+        changes.update(found)
+        used += [word] if found else []
+    # a container's limit beside it does not make the scheduler's request
+    if family is not None and all(word.family == CONTAINER != family for word in used):
+        used.append(ADDED[family])
+        changes.update(used[-1].added(params, request_bytes))
+    return changes, any(word.told for word in used) or not used
+
+
+def _filled(templates: Mapping[str, str], request_bytes: int) -> dict[str, str]:
+    numbers = {
+        "memory_bytes": str(request_bytes),
+        "memory_mib": str(to_mib(request_bytes)),
+        "memory_gib": str(ceil_div(request_bytes, GIB)),
+    }
+    return {name: text.format_map(numbers) for name, text in templates.items()}
 
 
 def one_line(text: str, longest: int) -> str:

@@ -8,7 +8,8 @@ from functools import partial
 from types import MappingProxyType
 from typing import Optional
 
-from .values import parse_text
+from .values import parse_text, shown
+from .words import FAMILIES
 from .yaml_files import Section
 
 # What a template may say; the number is the request.
@@ -52,7 +53,9 @@ def parse_template(fields: Section) -> DestinationTemplate:
 
 
 def _parse_words(value: object) -> str:
-    return parse_text(value)
+    if value not in FAMILIES:
+        raise ValueError(f"expected one of {', '.join(FAMILIES)}, found {shown(value)}")
+    return str(value)
 
 
 def _texts(fields: Section, check: Callable[[str], None]) -> Mapping[str, str]:
