@@ -102,7 +102,9 @@ class RulesConfig:
 
     def rules_for(self, tool_id: str, tool_version: Optional[str] = None) -> ToolRules:
         """Return what holds for a tool: of the entries that name it, the most exact one."""
-        return next((self.tools[name] for name in tool_names(tool_id, tool_version) if name in self.tools), self.general)
+        return next(
+            (self.tools[name] for name in tool_names(tool_id, tool_version) if name in self.tools), self.general
+        )
 
 
 def load_config(path: Path) -> RulesConfig:

@@ -109,10 +109,8 @@ def _wanted(
     decision = replace(_asked(described, config, rules), attempt=earlier.attempt, own_bytes=own_bytes)
     if not earlier.request_bytes:
         return _beside_own(decision, rules)
-    factor, why = (
-        (RETRY_FACTOR, "at least twice the last request") if earlier.was_too_little else (1, "at least the last request")
-    )
-    least_bytes = factor * earlier.request_bytes
+    least_bytes = earlier.request_bytes * (RETRY_FACTOR if earlier.was_too_little else 1)
+    why = f"at least {'twice ' if earlier.was_too_little else ''}the last request"
     # where the service cannot be asked, what the destination requests by itself is the least as well
     wanted_bytes = decision.request_bytes if decision.request_bytes is not None else own_bytes or 0
     return replace(

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Optional
 
-from .earlier import Earlier
+from .earlier import FIRST, Earlier
 from .messages import (
     MAX_INPUTS,
     MAX_PARAMETERS,
@@ -22,7 +22,7 @@ _UNKNOWN_DBKEYS = ("", "?", "None")
 _ADAPTER_PART = "|__adapter_part__|"
 
 
-def describe(job: Any, tool: Any, earlier: Earlier = Earlier()) -> JobDescription:
+def describe(job: Any, tool: Any, earlier: Earlier = FIRST) -> JobDescription:
     """Describe a Galaxy job before it is dispatched.
 
     Parameters

@@ -29,6 +29,10 @@ class Earlier:
     was_too_little: bool = False
 
 
+# Of a job that was never dispatched before.
+FIRST = Earlier()
+
+
 def earlier_attempts(job: Any) -> Earlier:
     """Read a job's history.
 
@@ -50,7 +54,7 @@ def earlier_attempts(job: Any) -> Earlier:
     )
     attempt = min(1 + len(resubmitted) + is_failing, MAX_ATTEMPT)
     if attempt == 1:
-        return Earlier()
+        return FIRST
     params = getattr(job, "destination_params", None) or {}
     told = "" if is_failing else str(getattr(resubmitted[-1], "info", None) or "")
     # the request of this very attempt, when Galaxy asks once more

@@ -6,8 +6,9 @@ from typing import Any, Optional
 
 from . import destinations
 from .config_file import settings_of
-from .decision import Decision, decide
+from .decision import decide
 from .errors import ConfigError, DestinationError
+from .record import Decision
 from .templates import DestinationTemplate
 
 log = logging.getLogger(__name__)

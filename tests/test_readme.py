@@ -15,7 +15,8 @@ import yaml
 from fastapi.testclient import TestClient
 from serving import ROOT
 
-from galaxy_memory_rules.config import PLACEHOLDERS, load_config
+from galaxy_memory_rules.config import load_config
+from galaxy_memory_rules.templates import PLACEHOLDERS
 from service.app import create_app
 from service.predictor import Predictor
 from trainer.backtest_run import DIVISIONS

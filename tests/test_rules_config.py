@@ -8,9 +8,10 @@ import pytest
 import yaml
 
 from galaxy_memory_rules import map_job_to_destination
-from galaxy_memory_rules.config import Mode, RulesConfig, ToolRules, load_config
+from galaxy_memory_rules.config import RulesConfig, load_config
 from galaxy_memory_rules.config_file import ConfigFile
 from galaxy_memory_rules.errors import ConfigError
+from galaxy_memory_rules.templates import RESERVED_PARAMS
 
 SHIPPED = Path(__file__).parent.parent / "config" / "memory_rules.yml"
 MINIMAL = """
@@ -29,7 +30,7 @@ def written(folder: Path, text: str) -> Path:
 def test_the_shipped_file_is_read(tmp_path: Path) -> None:
     config = load_config(SHIPPED)
     assert config.service_url == "http://127.0.0.1:8765"
-    assert config.floor_bytes == 512 * 1024**2
+    assert config.general.floor_bytes == 512 * 1024**2
     assert config.destinations["htcondor"].params == {"request_memory": "{memory_mib}M"}
     assert config.destinations["local"].env == {"GALAXY_MEMORY_MB": "{memory_mib}"}
 
@@ -55,7 +56,7 @@ def test_no_template_may_set_what_galaxy_hands_to_the_rule() -> None:
 
 def test_what_is_not_set_has_its_default(tmp_path: Path) -> None:
     config = load_config(written(tmp_path, MINIMAL))
-    assert (config.deadline_seconds, config.ceiling_bytes) == (RulesConfig.deadline_seconds, 64 * 1024**3)
+    assert (config.deadline_seconds, config.general.ceiling_bytes) == (RulesConfig.deadline_seconds, 64 * 1024**3)
 
 
 @pytest.mark.parametrize(
@@ -103,9 +104,9 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_a_changed_file_is_read_again_without_a_restart(tmp_path: Path) -> None:
     file = ConfigFile(written(tmp_path, MINIMAL))
-    assert file.read().floor_bytes == 512 * 1024**2
+    assert file.read().general.floor_bytes == 512 * 1024**2
     written(tmp_path, MINIMAL + "floor: 1 GiB")
-    assert file.read().floor_bytes == 1024**3
+    assert file.read().general.floor_bytes == 1024**3
 
 
 def test_a_broken_file_leaves_the_last_good_one_in_use_and_says_so_once(

@@ -4,8 +4,8 @@ import pytest
 from galaxy_stand_ins import Destination
 
 from galaxy_memory_rules import destinations
-from galaxy_memory_rules.config import DestinationTemplate
 from galaxy_memory_rules.errors import DestinationError
+from galaxy_memory_rules.templates import DestinationTemplate
 
 GIB = 1024**3
 
