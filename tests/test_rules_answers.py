@@ -49,7 +49,7 @@ def test_an_unknown_tool_and_a_refused_job_are_told_apart_from_a_service_that_fa
     for status in (400, 404, 422, 500, 502, 204, 307):
         failed = said(status)
         assert type(failed) is PredictionUnavailable
-        assert str(failed) == f"the service answered {status} 'hm'"
+        assert str(failed) == f"the service answered {status} 'a word'"
 
 
 def test_a_long_message_is_cut() -> None:

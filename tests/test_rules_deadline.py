@@ -1,19 +1,27 @@
-"""Sockets that keep to the deadline, trust whom they should, and are tried afresh when the server had closed them."""
+"""Sockets that keep to the deadline and trust whom they should."""
 
-import contextlib
 import socket
-import ssl
-import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import fault_server
 import pytest
 import trustme
-from wire_faults import DEADLINE_SECONDS, GOOD, JOB, PATIENCE_SECONDS, RECOMMENDATION, UNHURRIED_SECONDS, ask
+from wire_faults import (
+    DEADLINE_SECONDS,
+    GOOD,
+    JOB,
+    PATIENCE_SECONDS,
+    RECOMMENDATION,
+    UNHURRIED_SECONDS,
+    ask,
+    context_of,
+)
 
 from galaxy_memory_rules.client import PredictionClient
 from galaxy_memory_rules.errors import PredictionUnavailable
+from galaxy_memory_rules.messages import MemoryRecommendation
 
 
 def test_a_server_that_does_not_accept_is_no_answer() -> None:
@@ -54,34 +62,59 @@ def authority() -> trustme.CA:
     return trustme.CA()
 
 
-def answer_over_tls(listener: socket.socket, certificate: trustme.LeafCert, body: bytes) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificate.configure_cert(context)
-    with contextlib.suppress(OSError):
-        connection, _ = listener.accept()
-        with connection, context.wrap_socket(connection, server_side=True) as secured:
-            received = b""
-            while not received.endswith(b"}"):
-                received += secured.recv(65536)
-            fault_server.reply(body)(secured)
+@pytest.fixture
+def pem(authority: trustme.CA) -> Iterator[str]:
+    with authority.cert_pem.tempfile() as path:
+        yield path
 
 
-@pytest.mark.parametrize(("name", "trusted"), [("127.0.0.1", True), ("127.0.0.1", False), ("elsewhere.org", True)])
-def test_only_a_trusted_certificate_of_the_right_name_is_an_answer(
-    name: str, trusted: bool, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener, authority.cert_pem.tempfile() as bundle:
-        if trusted:
-            monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", bundle)
-        server = threading.Thread(target=answer_over_tls, args=(listener, authority.issue_cert(name), GOOD))
-        server.start()
-        url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+@pytest.fixture
+def everybodys_authority(pem: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The authority is one of those that everybody trusts."""
+    monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", pem)
+    return pem
+
+
+def ask_over_tls(name: str, signed_by: trustme.CA, trusting: str | None) -> MemoryRecommendation:
+    """Ask a server whose certificate names this host."""
+    with fault_server.serving(fault_server.reply(GOOD), context_of(signed_by.issue_cert(name))) as server:
+        client = PredictionClient(server.url, UNHURRIED_SECONDS, trusting)
         try:
-            if trusted and name == "127.0.0.1":
-                # a handshake on a slow machine takes its time
-                assert PredictionClient(url, UNHURRIED_SECONDS).predict(JOB) == RECOMMENDATION
-            else:
-                with pytest.raises(PredictionUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
-                    PredictionClient(url, UNHURRIED_SECONDS).predict(JOB)
+            return client.predict(JOB)
         finally:
-            server.join()
+            client.close()
+
+
+def test_a_certificate_that_everybody_trusts_needs_no_authority_of_ones_own(
+    authority: trustme.CA, everybodys_authority: str
+) -> None:
+    assert ask_over_tls("127.0.0.1", authority, None) == RECOMMENDATION
+
+
+def test_an_authority_of_ones_own_is_trusted(authority: trustme.CA, pem: str) -> None:
+    assert ask_over_tls("127.0.0.1", authority, pem) == RECOMMENDATION
+
+
+def test_with_an_authority_of_ones_own_no_other_is_trusted(everybodys_authority: str, pem: str) -> None:
+    stranger = trustme.CA()
+    with pytest.raises(PredictionUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
+        ask_over_tls("127.0.0.1", stranger, pem)
+
+
+@pytest.mark.parametrize(("name", "trusted"), [("127.0.0.1", False), ("elsewhere.org", True)])
+def test_a_certificate_of_a_stranger_or_for_another_host_is_no_answer(
+    name: str, trusted: bool, authority: trustme.CA, pem: str
+) -> None:
+    with pytest.raises(PredictionUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
+        ask_over_tls(name, authority, pem if trusted else None)
+
+
+@pytest.mark.parametrize(("text", "complaint"), [(None, "invalid path"), ("not a certificate", "SSLError")])
+def test_an_authority_that_cannot_be_read_is_no_answer(
+    text: str | None, complaint: str, authority: trustme.CA, tmp_path: Path
+) -> None:
+    path = tmp_path / "ca.pem"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(PredictionUnavailable, match=complaint):
+        ask_over_tls("127.0.0.1", authority, str(path))
