@@ -1,15 +1,19 @@
-"""Asks the prediction service: one POST under one total deadline."""
+"""Asks the prediction service: one POST under one total deadline, and none where an answer is not to be expected."""
 
 import json
 import os
 import threading
+from typing import Optional
 
 import requests
 from urllib3.exceptions import HTTPError
 
-from .deadline import DeadlineAdapter, within
-from .errors import InvalidMessage, PredictionUnavailable, UnknownTool
-from .messages import JobDescription, MemoryRecommendation, parse_recommendation, read_json
+from .answers import Answer, read_answer
+from .breaker import Breaker
+from .deadline import DeadlineAdapter, StaleConnection, within
+from .errors import InvalidMessage, PredictionUnavailable
+from .messages import JobDescription, MemoryRecommendation
+from .unknown_tools import UnknownTools
 
 MAX_ANSWER_BYTES = 64 * 1024
 _PART_BYTES = 16 * 1024
@@ -26,18 +30,21 @@ class PredictionClient:
         Where the service listens, ``http://host:port``.
     deadline_seconds : float
         For name resolution, connection, request, headers and body together.
+    authority : str or None
+        Path of a PEM file: who signed the service's certificate, in place of the authorities that everybody trusts.
 
     Notes
     -----
     Connections are kept, one for each thread and process: a forked Galaxy handler must not share its parent's.
-    Redirects are not followed and the environment's proxies are not used, so that sizes and tool parameters go
-    where the administrator said and nowhere else.
+    Redirects are not followed, cookies not kept and the environment's proxies not used, so that sizes and tool
+    parameters go where the administrator said and nowhere else.
     """
 
-    def __init__(self, service_url: str, deadline_seconds: float) -> None:
+    def __init__(self, service_url: str, deadline_seconds: float, authority: Optional[str] = None) -> None:
         self._url = f"{service_url.rstrip('/')}/v1/predict"
         self._deadline_seconds = deadline_seconds
-        self._local = threading.local()
+        self._authority = authority
+        self._kept = _Kept()
 
     def predict(self, job: JobDescription) -> MemoryRecommendation:
         """Ask what to request for a job.
@@ -45,54 +52,74 @@ class PredictionClient:
         Raises
         ------
         UnknownTool
-            If the service has no bundle for the job's tool.
+            If the service has, or a minute ago had, no bundle for the job's tool.
         PredictionUnavailable
-            If there is no usable answer before the deadline.
+            If there is no usable answer before the deadline, or none was to be expected.
         """
-        try:
-            with within(self._deadline_seconds):
-                status, body = self._exchange(json.dumps(job.to_dict()).encode())
-            return _read_answer(status, body)
-        except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-            raise PredictionUnavailable(f"{self._url}: {_innermost(error)}") from error
-        except InvalidMessage as error:
-            raise PredictionUnavailable(f"{self._url}: answered what is no recommendation: {error}") from error
+        message = json.dumps(job.to_dict()).encode()
+        kept = self._of_this_process()
+        with kept.unknown_tools.sparing(job), kept.breaker.guard():
+            return self._ask(message)
 
     def close(self) -> None:
         """Close the connections of the calling thread."""
-        self._session().close()
+        self._adapter().close()
 
-    def _exchange(self, message: bytes) -> tuple[int, bytes]:
-        response = self._session().post(
-            self._url,
-            data=message,
-            headers=_HEADERS,
+    def _ask(self, message: bytes) -> MemoryRecommendation:
+        try:
+            with within(self._deadline_seconds, MAX_ANSWER_BYTES):
+                answer = self._send(message)
+            return read_answer(answer)
+        except (requests.RequestException, HTTPError, OSError, ValueError, InvalidMessage) as error:
+            raise PredictionUnavailable(f"{self._url}: {_innermost(error)}") from error
+
+    def _send(self, message: bytes) -> Answer:
+        try:
+            return self._exchange(message)
+        except StaleConnection:
+            # nobody has read the message; the next connection is a fresh one, which is never stale
+            return self._exchange(message)
+
+    def _exchange(self, message: bytes) -> Answer:
+        # past requests.Session, which reads the whole body of a redirect and unpacks it even where it does not follow
+        response = self._adapter().send(
+            requests.Request("POST", self._url, headers=_HEADERS, data=message).prepare(),
             stream=True,
-            allow_redirects=False,
             timeout=self._deadline_seconds,
+            verify=self._authority or True,
         )
         try:
             body = b""
             # as it came over the wire: whatever it says of its encoding, it is not unpacked
-            while len(body) <= MAX_ANSWER_BYTES and (part := response.raw.read(_PART_BYTES, decode_content=False)):
+            while part := response.raw.read(_PART_BYTES, decode_content=False):
                 body += part
         finally:
             # gives a connection that was read to its end back to the pool, and drops any other
             response.close()
-        if len(body) > MAX_ANSWER_BYTES:
-            raise PredictionUnavailable(f"{self._url}: answered more than {MAX_ANSWER_BYTES:,} bytes")
-        return response.status_code, body
+        told = response.headers
+        return Answer(response.status_code, told.get("Content-Type"), told.get("Retry-After"), body)
 
-    def _session(self) -> requests.Session:
-        process = os.getpid()
-        if getattr(self._local, "process", None) != process:
-            session = requests.Session()
-            session.trust_env = False
-            for scheme in ("http://", "https://"):
-                session.mount(scheme, DeadlineAdapter(max_retries=0))
-            self._local.session, self._local.process = session, process
-        found: requests.Session = self._local.session
+    def _adapter(self) -> DeadlineAdapter:
+        local = self._of_this_process().local
+        if not hasattr(local, "adapter"):
+            local.adapter = DeadlineAdapter(max_retries=0)
+        found: DeadlineAdapter = local.adapter
         return found
+
+    def _of_this_process(self) -> "_Kept":
+        if self._kept.process != os.getpid():
+            self._kept = _Kept()
+        return self._kept
+
+
+class _Kept:
+    """What a client keeps for one process; a fork may have copied the parent's in the middle of a change."""
+
+    def __init__(self) -> None:
+        self.process = os.getpid()
+        self.local = threading.local()
+        self.breaker = Breaker()
+        self.unknown_tools = UnknownTools()
 
 
 def _innermost(error: Exception) -> str:
@@ -100,20 +127,3 @@ def _innermost(error: Exception) -> str:
     wrapped = error.args[0] if error.args else None
     reason = getattr(wrapped, "reason", None) or error
     return f"{type(reason).__name__}: {reason}"
-
-
-def _read_answer(status: int, body: bytes) -> MemoryRecommendation:
-    if status == 200:
-        return parse_recommendation(read_json(body))
-    message = _error_of(body)
-    if status == 404 and message.get("error") == "unknown_tool":
-        raise UnknownTool(str(message.get("message", "unknown tool")))
-    raise PredictionUnavailable(f"the service answered {status} {str(message.get('message', ''))[:200]!r}")
-
-
-def _error_of(body: bytes) -> dict[str, object]:
-    try:
-        message = read_json(body)
-    except InvalidMessage:
-        return {}
-    return message if isinstance(message, dict) else {}

@@ -1,40 +1,41 @@
-"""One total deadline over a whole HTTP exchange: an adapter for requests whose sockets never wait beyond it.
+"""One deadline and one length for a whole HTTP exchange: an adapter for requests with sockets that keep to them.
 
 The timeout of `requests` bounds each single read, so a service that drips one byte at a time holds the caller for as
-long as it likes (faults.md: more than 6 s at a timeout of 0.5 s). Here every operation of a socket gets what is left
-of the caller's deadline. Name resolution, which no socket option bounds, runs in a thread that is waited for no
-longer than that; the last good addresses of a host are kept.
+long as it likes (faults.md: more than 6 s at a timeout of 0.5 s), and nothing bounds how much it sends. Here every
+operation of a socket gets what is left of the caller's deadline, and headers and body together have an end.
 """
 
-import ipaddress
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Optional
 
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import NameResolutionError, NewConnectionError
+from urllib3.exceptions import NewConnectionError
 from urllib3.util.ssl_ import create_urllib3_context
 
-# How long an address is used before the name is looked up again.
-_FRESH_SECONDS = 60.0
+from .addresses import resolve
 
 _current = threading.local()
-# when it was looked up, and what getaddrinfo answered
-_addresses: dict[tuple[str, int], tuple[float, Sequence[Any]]] = {}
-_lookups: dict[tuple[str, int], threading.Thread] = {}
-_lookups_lock = threading.Lock()
+
+
+class StaleConnection(Exception):
+    """The server had closed a kept connection: it answered before on it, and not with a single byte this time.
+
+    urllib3 notices most of them before it sends; this is the one that is closed just then.
+    """
 
 
 @contextmanager
-def within(seconds: float) -> Iterator[None]:
-    """Give every socket operation of this thread, taken together, so many seconds."""
+def within(seconds: float, most_bytes: int) -> Iterator[None]:
+    """Give the socket operations of this thread, taken together, so many seconds and so many bytes to read."""
     _current.ends = time.monotonic() + seconds
+    _current.most_bytes = _current.left_bytes = most_bytes
     try:
         yield
     finally:
@@ -55,25 +56,31 @@ def remaining_seconds() -> float:
     return left
 
 
-class _Socket(socket.socket):
-    """A plain socket; http.client reads by recv_into and writes by sendall."""
+class _Reading(socket.socket):
+    """Reads within the deadline, and counts the bytes; http.client reads by recv_into."""
+
+    received_bytes = 0
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
         self.settimeout(remaining_seconds())
-        return super().recv_into(*args, **kwargs)
+        count = super().recv_into(*args, **kwargs)
+        self.received_bytes += count
+        _current.left_bytes -= count
+        if _current.left_bytes < 0:
+            raise OSError(f"answered more than {_current.most_bytes:,} bytes")
+        return count
+
+
+class _Socket(_Reading):
+    """A plain socket; http.client writes by sendall, which counts its timeout over all of its parts."""
 
     def sendall(self, *args: Any, **kwargs: Any) -> None:
-        # sendall counts its timeout over all of its parts
         self.settimeout(remaining_seconds())
         super().sendall(*args, **kwargs)
 
 
-class _SSLSocket(ssl.SSLSocket):
+class _SSLSocket(_Reading, ssl.SSLSocket):
     """The same under TLS, whose handshake reads and writes too."""
-
-    def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        self.settimeout(remaining_seconds())
-        return super().recv_into(*args, **kwargs)
 
     def send(self, *args: Any, **kwargs: Any) -> int:
         self.settimeout(remaining_seconds())
@@ -85,13 +92,37 @@ class _SSLSocket(ssl.SSLSocket):
 
 
 class _Connection(HTTPConnection):
+    """Opens a socket of ours, and tells a connection that went stale from one that fails."""
+
+    _received_before = 0
+
     def _new_conn(self) -> socket.socket:
         return _connect(self)
 
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        self._received_before = getattr(self.sock, "received_bytes", 0)
+        with self._noticing_staleness():
+            super().request(*args, **kwargs)
 
-class _SecureConnection(HTTPSConnection):
-    def _new_conn(self) -> socket.socket:
-        return _connect(self)
+    def getresponse(self) -> Any:
+        with self._noticing_staleness():
+            return super().getresponse()
+
+    @contextmanager
+    def _noticing_staleness(self) -> Iterator[None]:
+        # http.client drops its socket before it raises
+        used = self.sock
+        try:
+            yield
+        # a pipe that broke while sending, a reset, an end without a byte; TLS has its own words for the end
+        except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
+            if 0 < self._received_before == getattr(used, "received_bytes", None):
+                raise StaleConnection from error
+            raise
+
+
+class _SecureConnection(_Connection, HTTPSConnection):
+    """The same under TLS."""
 
 
 class _Pool(HTTPConnectionPool):
@@ -103,7 +134,7 @@ class _SecurePool(HTTPSConnectionPool):
 
 
 class DeadlineAdapter(HTTPAdapter):
-    """Opens the connections of a `requests.Session` so that they keep to the deadline of `within`."""
+    """Opens connections that keep to the deadline of `within`."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Build the pools from our connections."""
@@ -114,57 +145,20 @@ class DeadlineAdapter(HTTPAdapter):
 
 
 def _connect(connection: HTTPConnection) -> socket.socket:
-    """Connect to the first address that answers before the deadline."""
+    """Connect to the first address that answers; one that does not takes no more than its share of the deadline."""
     failure: Optional[OSError] = None
-    for family, kind, protocol, _, address in _resolve(connection):
+    try:
+        found = resolve(connection.host.strip("[]"), int(connection.port or 0), remaining_seconds())
+    except OSError as error:
+        raise NewConnectionError(connection, f"cannot resolve: {error}") from error
+    for tried, (family, kind, protocol, _, address) in enumerate(found):
         opened = _Socket(family, kind, protocol)
         try:
             opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            opened.settimeout(remaining_seconds())
+            opened.settimeout(remaining_seconds() / (len(found) - tried))
             opened.connect(address)
             return opened
         except OSError as error:
             opened.close()
             failure = error
     raise NewConnectionError(connection, f"cannot connect: {failure}")
-
-
-def _resolve(connection: HTTPConnection) -> Sequence[Any]:
-    host, port = connection.host.strip("[]"), int(connection.port or 0)
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return _resolve_name(connection, host, port)
-    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-
-
-def _resolve_name(connection: HTTPConnection, host: str, port: int) -> Sequence[Any]:
-    known = _addresses.get((host, port))
-    if known is None:
-        _lookup_of(host, port).join(remaining_seconds())
-        known = _addresses.get((host, port))
-    elif time.monotonic() - known[0] >= _FRESH_SECONDS:
-        # the old address is used once more, so that a resolver that hangs costs nothing
-        _lookup_of(host, port)
-    if known is None:
-        raise NameResolutionError(host, connection, socket.gaierror(f"{host} was not resolved in time"))
-    return known[1]
-
-
-def _lookup_of(host: str, port: int) -> threading.Thread:
-    """Return the thread that looks a name up: one at a time, as it lives until a resolver that hangs gives up."""
-    with _lookups_lock:
-        thread = _lookups.get((host, port))
-        if thread is None or not thread.is_alive():
-            thread = threading.Thread(target=_look_up, args=(host, port), daemon=True, name="gmem-resolve")
-            thread.start()
-            _lookups[host, port] = thread
-        return thread
-
-
-def _look_up(host: str, port: int) -> None:
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError:
-        return
-    _addresses[host, port] = (time.monotonic(), found)

@@ -6,7 +6,9 @@
     ├── ConfigError                     a configuration file or option is wrong (names file, key, expected)
     ├── InvalidMessage                  a JobDescription or MemoryRecommendation is wrong (names the field)
     ├── PredictionUnavailable           the service could not be asked, or its answer could not be used
-    │   └── UnknownTool                 the service answers, but has no bundle for this tool
+    │   ├── UnknownTool                 the service answers, but has no bundle for this tool
+    │   ├── JobRefused                  the service answers, but found a field of this job wrong
+    │   └── ServiceBusy                 the service asks to be left alone for a while
     ├── DestinationError                a request could not be written into a destination
     ├── RecordsError                    a file of recorded jobs cannot be used (names file, row, column)
     │   └── TooFewJobs                  too few usable records for any model: the tool gets none
@@ -46,6 +48,26 @@ class PredictionUnavailable(MemoryRulesError):
 
 class UnknownTool(PredictionUnavailable):
     """The service answers, but has no bundle for this tool."""
+
+
+class JobRefused(PredictionUnavailable):
+    """The service answers, but found a field of this job wrong."""
+
+
+class ServiceBusy(PredictionUnavailable):
+    """The service asks to be left alone for a while.
+
+    Parameters
+    ----------
+    message : str
+        What it answered.
+    retry_after_seconds : float
+        For how long.
+    """
+
+    def __init__(self, message: str, retry_after_seconds: float) -> None:
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(message)
 
 
 class DestinationError(MemoryRulesError):

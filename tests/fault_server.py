@@ -1,7 +1,9 @@
-"""A server on this machine that reads a request and then misbehaves as it is told."""
+"""A server on this machine that reads a request and then misbehaves as it is told, over http or https."""
 
 import contextlib
 import socket
+import ssl
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,18 +16,19 @@ HANG_SECONDS = 30.0
 
 
 class Server:
-    """Accepts connections until it is closed, and gives each to the same answer."""
+    """Accepts connections until it is closed, and gives each to the same answer; with a context it speaks TLS."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, context: ssl.SSLContext | None = None) -> None:
         self.requests: list[bytes] = []
         self.connections = 0
         self.closing = threading.Event()
         self._answer = answer
+        self._context = context
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
         self.port = self._listener.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if context else 'http'}://127.0.0.1:{self.port}"
 
     def close(self) -> None:
         """Stop, and wait for every thread."""
@@ -47,11 +50,16 @@ class Server:
             self._threads[-1].start()
 
     def _serve(self, connection: socket.socket) -> None:
-        with connection, contextlib.suppress(OSError):
-            connection.settimeout(0.05)
-            while (request := self._read(connection)) is not None:
+        with connection, contextlib.suppress(OSError), self._secured(connection) as spoken:
+            spoken.settimeout(0.05)
+            while (request := self._read(spoken)) is not None:
                 self.requests.append(request)
-                self._answer(connection)
+                self._answer(spoken)
+
+    def _secured(self, connection: socket.socket) -> socket.socket:
+        # a client that breaks the handshake off, or never ends it, is not waited for
+        connection.settimeout(HANG_SECONDS)
+        return self._context.wrap_socket(connection, server_side=True) if self._context else connection
 
     def _read(self, connection: socket.socket) -> bytes | None:
         """Read one request whole; None when the other side has gone or the test is over."""
@@ -76,18 +84,19 @@ def _content_length(head: bytes) -> int:
 
 
 @contextmanager
-def serving(answer: Answer) -> Iterator[Server]:
+def serving(answer: Answer, context: ssl.SSLContext | None = None) -> Iterator[Server]:
     """Run a server for the length of a test."""
-    server = Server(answer)
+    server = Server(answer, context)
     try:
         yield server
     finally:
         server.close()
 
 
-def reply(body: bytes, status: str = "200 OK", headers: str = "") -> Answer:
+def reply(body: bytes, status: str = "200 OK", headers: str = "", kind: str = "application/json") -> Answer:
     """Answer like a well-behaved server, with any body."""
-    head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{headers}\r\n".encode()
+    described = f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n{headers}"
+    head = f"HTTP/1.1 {status}\r\n{described}\r\n".encode()
     return lambda connection: connection.sendall(head + body)
 
 
@@ -99,6 +108,23 @@ def raw(data: bytes) -> Answer:
         connection.close()
 
     return answer
+
+
+def reset(data: bytes) -> Answer:
+    """Answer with these bytes, and break the connection off instead of closing it."""
+
+    def answer(connection: socket.socket) -> None:
+        connection.sendall(data)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
+
+    return answer
+
+
+def in_turn(*answers: Answer) -> Answer:
+    """Give the first answer to the first request, the next to the next, and the last to all that follow."""
+    left = list(answers)
+    return lambda connection: (left.pop(0) if len(left) > 1 else left[0])(connection)
 
 
 def drip(head: bytes, drop: bytes) -> Answer:

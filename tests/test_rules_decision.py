@@ -7,7 +7,7 @@ import pytest
 from galaxy_stand_ins import Job, State, Tool, bowtie2_job
 from hypothesis import given
 from hypothesis import strategies as st
-from test_rules_client import GOOD, UNHURRIED_SECONDS
+from wire_faults import GOOD, UNHURRIED_SECONDS
 
 from galaxy_memory_rules.client import PredictionClient
 from galaxy_memory_rules.config import DestinationTemplate, RulesConfig

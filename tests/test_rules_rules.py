@@ -8,7 +8,7 @@ from typing import Any
 import fault_server
 import pytest
 from galaxy_stand_ins import App, Destination, Job, JobConfiguration, Tool, app_with, bowtie2_job
-from test_rules_client import DEADLINE_SECONDS, FAULTS, GOOD, UNHURRIED_SECONDS
+from wire_faults import DEADLINE_SECONDS, FAULTS, GOOD, UNHURRIED_SECONDS
 
 from galaxy_memory_rules import map_job_to_destination
 from galaxy_memory_rules.config import load_config
