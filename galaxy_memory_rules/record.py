@@ -61,7 +61,7 @@ class Decision:
     at_ceiling: bool = False
 
 
-class _Warnings:
+class Warnings:
     """Lets one warning of a kind through in a minute, and counts the others."""
 
     def __init__(self) -> None:
@@ -79,7 +79,7 @@ class _Warnings:
             return held_back
 
 
-_warnings = _Warnings()
+_warnings = Warnings()
 
 
 def tell(job_id: Any, described: Optional[JobDescription], decision: Decision, file: Optional[Path]) -> None:

@@ -8,6 +8,8 @@ import recorded
 from hypothesis import settings
 from sklearn.ensemble import ExtraTreesRegressor
 
+from galaxy_memory_rules import decision, record
+from galaxy_memory_rules.remembered import Remembered
 from trainer import bundle, publishing
 from trainer.candidates import Candidate
 from trainer.learning import Settings
@@ -28,6 +30,13 @@ def train(folder: Path, candidates: Sequence[Candidate] = (FOREST,), rows: int =
     path = recorded.write(folder / "tool.csv", recorded.rows(rows))
     [found] = read(path, recorded.LABEL, written="tool.csv")
     return train_tool(found, candidates, Settings())
+
+
+@pytest.fixture(autouse=True)
+def fresh_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test knows what another one decided, or said."""
+    monkeypatch.setattr(decision, "_decisions", Remembered(10_000))
+    monkeypatch.setattr(record, "_warnings", record.Warnings())
 
 
 @pytest.fixture(scope="session")

@@ -61,6 +61,7 @@ class State:
     """One entry of a job's history of states."""
 
     state: str
+    info: str = ""
 
 
 @dataclass
@@ -77,6 +78,8 @@ class Job:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     state_history: list[State] = field(default_factory=list)
     destination_params: dict[str, Any] | None = None
+    state: str = "new"
+    job_runner_external_id: str | None = None
 
     def raw_param_dict(self) -> dict[str, str]:
         """Return the parameters as Galaxy stores them: JSON texts."""

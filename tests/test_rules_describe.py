@@ -3,9 +3,10 @@
 from decimal import Decimal
 
 import pytest
-from galaxy_stand_ins import Collection, Input, InputCollection, Job, State, Tool, bowtie2_job, dataset
+from galaxy_stand_ins import Collection, Input, InputCollection, Job, Tool, bowtie2_job, dataset
 
 from galaxy_memory_rules.describe import describe
+from galaxy_memory_rules.earlier import FIRST, Earlier
 from galaxy_memory_rules.messages import InputDataset, JobDescription, parse_job
 
 
@@ -148,23 +149,26 @@ def test_the_build_is_the_jobs_own_or_the_one_its_datasets_agree_on() -> None:
     assert describe(job, Tool()).dbkey == "sacCer3"
 
 
-def test_an_attempt_after_an_out_of_memory_kill_knows_the_last_request() -> None:
-    kept = {"gmem_request_bytes": "1073741824", "native_specification": "--mem=1024M"}
-    job = Job(state_history=[State("queued"), State("resubmitted"), State("new")], destination_params=kept)
-    described = describe(job, Tool())
-    assert (described.attempt, described.previous_request_bytes) == (2, 1073741824)
-
-
-def test_params_of_a_job_that_was_not_resubmitted_are_no_last_request() -> None:
-    assert describe(Job(destination_params={"gmem_request_bytes": "1"}), Tool()).previous_request_bytes is None
+@pytest.mark.parametrize(
+    ("earlier", "attempt", "previous_bytes"),
+    [
+        (FIRST, 1, None),
+        (Earlier(2, 1073741824, was_too_little=True), 2, 1073741824),
+        # it ran out of time: nothing that the service has to double
+        (Earlier(2, 1073741824, was_too_little=False), 2, None),
+        (Earlier(2, None, was_too_little=True), 2, None),
+    ],
+)
+def test_only_a_request_that_was_too_little_is_told(earlier: Earlier, attempt: int, previous_bytes: int | None) -> None:
+    described = describe(Job(), Tool(), earlier)
+    assert (described.attempt, described.previous_request_bytes) == (attempt, previous_bytes)
 
 
 def test_a_job_with_few_of_galaxys_attributes_is_described_by_what_it_has() -> None:
     class Bare:
         tool_id = "cat1"
-        state_history = (State("resubmitted"),)
 
-    assert describe(Bare(), None) == JobDescription("cat1", dbkey="?", attempt=2)
+    assert describe(Bare(), None) == JobDescription("cat1", dbkey="?")
 
 
 def test_a_job_without_tool_inputs_and_version_is_described_too() -> None:

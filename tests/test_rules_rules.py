@@ -59,7 +59,8 @@ def test_a_job_gets_its_destination_with_the_predicted_memory(settings: Any, cap
     assert [entry["value"] for entry in found.env] == ["3840"]
     assert (found.id, found.runner, found.resubmit) == ("slurm", "slurm", SLURM.resubmit)
     assert [record.getMessage() for record in caplog.records if "memory rule" in record.getMessage()] == [
-        "memory rule: job 7: 3.75 GiB: a reason"
+        'memory rule: job="7" attempt=1 request="3.75 GiB" own="8.00 GiB" source="forest" bundle="bowtie2/1"'
+        ' why="a reason"'
     ]
 
 
@@ -79,7 +80,7 @@ def test_the_destination_is_unchanged_when_the_service(
     assert found == SLURM
     said = [record.getMessage() for record in caplog.records if record.name.startswith("galaxy_memory_rules")]
     assert len(said) == 1
-    assert said[0].startswith("memory rule: job 7: destination unchanged: ")
+    assert said[0].startswith('memory rule: job="7" attempt=1 own="8.00 GiB" why="')
 
 
 def test_a_tool_without_a_bundle_is_no_reason_for_a_warning(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -151,3 +152,54 @@ def test_every_argument_is_a_plain_one_with_a_name_that_galaxy_fills_or_a_defaul
     filled = {"job_id", "tool", "tool_id", "job_wrapper", "rule_helper", "app", "referrer", "job", "user"}
     without_default = found.args[: len(found.args) - len(found.defaults or ())]
     assert set(without_default) <= filled
+
+
+def test_in_shadow_the_destination_keeps_what_it_requests_and_what_would_be_is_noted(settings: Any) -> None:
+    with fault_server.serving(fault_server.reply(GOOD)) as server:
+        path = Path(settings(server.url))
+        path.write_text(path.read_text() + "mode: shadow\n")
+        found = map_job_to_destination(app_with(SLURM), bowtie2_job(1), Tool(), str(path))
+    assert found.params == {
+        "native_specification": "--mem=8192M",
+        "gmem_shadow_bytes": "4026531840",
+        "gmem_attempt": "1",
+        "gmem_source": "forest",
+        "gmem_bundle": "bowtie2/1",
+    }
+    assert (found.env, found.resubmit) == (SLURM.env, SLURM.resubmit)
+
+
+@pytest.mark.parametrize(
+    ("resubmit", "left"),
+    [
+        ([], []),
+        (None, []),
+        (
+            [{"condition": "memory_limit_reached and attempt <= 3", "environment": "memory_rule", "delay": "1"}],
+            [
+                {
+                    "condition": "not memory_limit_reached and (memory_limit_reached and attempt <= 3)",
+                    "environment": "memory_rule",
+                    "delay": "1",
+                }
+            ],
+        ),
+        ([{"environment": "long"}], [{"environment": "long", "condition": "not memory_limit_reached"}]),
+    ],
+)
+def test_at_the_ceiling_a_killed_job_does_not_come_back_but_one_that_ran_out_of_time_does(
+    resubmit: Any, left: Any, settings: Any
+) -> None:
+    destination = Destination("slurm", "slurm", {"native_specification": "--mem=8192M"}, resubmit=resubmit)
+    with fault_server.serving(fault_server.reply(GOOD)) as server:
+        path = Path(settings(server.url))
+        path.write_text(path.read_text() + "ceiling: 3 GiB\n")
+        found = map_job_to_destination(app_with(destination), bowtie2_job(1), Tool(), str(path))
+    assert found.params["native_specification"] == "--ntasks=4 --mem=3072M"
+    assert found.resubmit == left
+
+
+def test_without_a_destination_in_the_settings_a_job_goes_where_job_conf_says(settings: Any) -> None:
+    path = Path(settings("http://127.0.0.1:1"))
+    path.write_text("service_url: http://127.0.0.1:1\n")
+    assert map_job_to_destination(app_with(SLURM), bowtie2_job(1), Tool(), str(path), "slurm") == SLURM
