@@ -12,7 +12,7 @@ import pytest
 from galaxy_stand_ins import Job, State, Tool, bowtie2_job
 from hypothesis import given
 from hypothesis import strategies as st
-from test_rules_client import GOOD, UNHURRIED_SECONDS
+from wire_faults import GOOD, UNHURRIED_SECONDS
 
 from galaxy_memory_rules import decision as room
 from galaxy_memory_rules import record
@@ -21,6 +21,7 @@ from galaxy_memory_rules.config import Mode, RulesConfig, ToolRules
 from galaxy_memory_rules.decision import client_for, decide
 from galaxy_memory_rules.errors import PredictionUnavailable, UnknownTool
 from galaxy_memory_rules.messages import JobDescription, MemoryRecommendation
+from galaxy_memory_rules.remembered import Remembered
 
 MIB = 1024**2
 GIB = 1024**3
@@ -142,7 +143,7 @@ def test_each_attempt_requests_more_than_the_last_until_the_ceiling(
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(PredictionClient, "predict", predict)
-            room._decisions = room.Remembered(10)
+            room._decisions = Remembered(10)
             decision = decide(job, Tool(), config, own_bytes)
         assert decision.attempt == attempt
         # where nothing is written, the destination requests what it does by itself
@@ -345,7 +346,7 @@ def test_a_failure_is_remembered_for_the_questions_of_one_dispatch_only(
         decide(bowtie2_job(1), Tool(), config)
     assert len(asked) == 1
     monkeypatch.setattr(room, "_FAILURE_SECONDS", 0.0)
-    monkeypatch.setattr(room, "_decisions", room.Remembered(10))
+    monkeypatch.setattr(room, "_decisions", Remembered(10))
     for _ in range(2):
         decide(bowtie2_job(1), Tool(), config)
     assert len(asked) == 3
