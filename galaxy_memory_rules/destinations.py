@@ -99,7 +99,7 @@ def _noted(notes: Mapping[str, str]) -> dict[str, str]:
 
 def own_memory_bytes(destination: Any) -> Optional[int]:
     """Return what a destination gives a job today: what it requests, else what it tells the tools; None if neither."""
-    with contextlib.suppress(AttributeError, TypeError):
+    with contextlib.suppress(AttributeError, TypeError, ValueError):
         return own_memory_of(destination.params) or told_bytes(destination.env or [])
     return None
 
