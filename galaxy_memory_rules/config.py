@@ -17,9 +17,9 @@ from .yaml_files import Section, load_section
 
 _DEADLINES_SECONDS = (0.05, 5.0)
 _TIMES = (0.01, 1000.0)
-_TOOL_KEYS = ("mode", "canary", "floor", "ceiling", "never_above", "never_below", "fallback")
-_KEYS = (
-    *_TOOL_KEYS,
+TOOL_KEYS = ("mode", "canary", "floor", "ceiling", "never_above", "never_below", "fallback")
+KEYS = (
+    *TOOL_KEYS,
     *("service_url", "deadline_seconds", "authority", "off_switch", "record", "round_up_to"),
     *("destination", "destinations", "tools"),
 )
@@ -116,7 +116,7 @@ def load_config(path: Path) -> RulesConfig:
         Naming file, line and key, what was expected, and near matches of an unknown key.
     """
     fields = load_section(path)
-    fields.refuse_unknown(_KEYS)
+    fields.refuse_unknown(KEYS)
     general, tools = _tool_rules(fields, ToolRules()), fields.inner("tools")
     config = RulesConfig(
         service_url=fields.require("service_url", _parse_url),
@@ -136,7 +136,7 @@ def load_config(path: Path) -> RulesConfig:
 
 
 def _tool_section(fields: Section, general: ToolRules) -> ToolRules:
-    fields.refuse_unknown(_TOOL_KEYS)
+    fields.refuse_unknown(TOOL_KEYS)
     return _tool_rules(fields, general)
 
 
