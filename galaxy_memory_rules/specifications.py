@@ -63,7 +63,10 @@ class Flags:
     def added(self, specification: str, request_bytes: int) -> str:
         """Return a specification that says nothing of memory with the request behind all that it says."""
         longer = f"{specification} {self.flag}" if specification.strip() else self.flag
-        return self.replaced(longer, request_bytes) or longer
+        written = None if self.places(specification) else self.replaced(longer, request_bytes)
+        if written is None:
+            raise DestinationError(f"a native specification that {self.flag} cannot be added to: {specification!r}")
+        return written
 
 
 def count(text: str) -> int:
@@ -96,6 +99,7 @@ def _sge_places(specification: str) -> list[Place]:
 
 def _pieces(specification: str) -> list[Piece]:
     """Split as a shell does, keeping where each piece stands."""
+    # a backslash at the end would take in what comes after it
     if _PIECE.sub("", specification).strip():
         raise DestinationError(f"a native specification whose quotes do not end: {specification!r}")
     return list(_PIECE.finditer(specification))
