@@ -60,7 +60,7 @@ def write(destination: Any, template: DestinationTemplate, request_bytes: int, n
 
 def own_memory_bytes(destination: Any) -> Optional[int]:
     """Return what a destination gives a job today: what it requests, else what it tells the tools; None if neither."""
-    with contextlib.suppress(AttributeError, TypeError):
+    with contextlib.suppress(AttributeError, TypeError, ValueError):
         return own_memory_of(destination.params) or told_bytes(destination.env or [])
     return None
 

@@ -29,7 +29,7 @@ def test_the_shipped_file_is_read(tmp_path: Path) -> None:
     config = load_config(SHIPPED)
     assert config.service_url == "http://127.0.0.1:8765"
     assert config.floor_bytes == 512 * 1024**2
-    assert config.destinations["htcondor"].params == {"request_memory": "{memory_mib}M"}
+    assert [config.destinations[name].words for name in ("slurm", "htcondor", "local")] == ["slurm", "htcondor", None]
     assert config.destinations["local"].env == {"GALAXY_MEMORY_MB": "{memory_mib}"}
 
 
@@ -84,7 +84,9 @@ def test_what_is_not_set_has_its_default(tmp_path: Path) -> None:
         (MINIMAL.replace("native_specification", "job"), "job: expected another name: Galaxy uses this one"),
         (MINIMAL.replace("params: {native_specification", "env: {A B"), "A B: expected the name of an environment"),
         (MINIMAL.replace("params", "parms"), "unknown key 'parms'; near it are params"),
-        (MINIMAL.replace('{params: {native_specification: "--mem={memory_mib}"}}', "{}"), "expected params or env"),
+        (MINIMAL.replace("params: {", "words: pbs, env: {"), "words: expected one of slurm, sge, cli, htcondor"),
+        (MINIMAL.replace("params: {", "words: slurm, params: {"), "words: expected none beside params"),
+        (MINIMAL.replace("params: {", "words: [slurm], env: {"), "words: expected a text"),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_was_expected(tmp_path: Path, text: str, complaint: str) -> None:
@@ -93,6 +95,14 @@ def test_a_wrong_setting_is_named_with_what_was_expected(tmp_path: Path, text: s
         load_config(path)
     assert str(path) in str(refused.value)
     assert complaint in str(refused.value)
+
+
+@pytest.mark.parametrize("entry", ["", "{}", "{words: slurm}", "{env: {A: b}}", "{words: slurm, env: {A: b}}"])
+def test_a_destination_needs_no_params_where_it_has_words_of_its_own(tmp_path: Path, entry: str) -> None:
+    text = MINIMAL.replace('{params: {native_specification: "--mem={memory_mib}"}}', entry)
+    template = load_config(written(tmp_path, text)).destinations["slurm"]
+    assert template.params == {}
+    assert template.words == ("slurm" if "words" in entry else None)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
