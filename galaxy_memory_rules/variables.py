@@ -9,9 +9,9 @@ from .memory import GIB, KIB, MIB, TIB, to_mib
 TOLD_MIB = "GALAXY_MEMORY_MB"
 Variable = Mapping[str, Any]
 
-_CONSTANT = re.compile(r"\s*([0-9]{1,15})\s*")
-_LARGEST_HEAP = re.compile(r"-Xmx([0-9]{1,15})([kmgtKMGT]?)(?![\w.])")
-_FIRST_HEAP = re.compile(r"-Xms([0-9]{1,15})([kmgtKMGT]?)(?![\w.])")
+_CONSTANT = re.compile(r"\s*([0-9]{1,18})\s*")
+_LARGEST_HEAP = re.compile(r"-Xmx([0-9]{1,18})([kmgtKMGT]?)(?![\w.])")
+_FIRST_HEAP = re.compile(r"-Xms([0-9]{1,18})([kmgtKMGT]?)(?![\w.])")
 _UNITS_BYTES = {"": 1, "k": KIB, "m": MIB, "g": GIB, "t": TIB}
 # where nobody knows of how much memory the heap was meant to be a part; the rest is for what Java keeps beside it
 _USUAL_PERCENT = 80
