@@ -30,11 +30,7 @@ def written(folder: Path, text: str) -> Path:
 def test_the_shipped_file_is_read(tmp_path: Path) -> None:
     config = load_config(SHIPPED)
     assert config.service_url == "http://127.0.0.1:8765"
-<<<<<<< HEAD
     assert config.general.floor_bytes == 512 * 1024**2
-=======
-    assert config.floor_bytes == 512 * 1024**2
->>>>>>> 6faa1794d41e38f047df4f7c200c990224d3f3d7
     assert [config.destinations[name].words for name in ("slurm", "htcondor", "local")] == ["slurm", "htcondor", None]
     assert config.destinations["local"].env == {"GALAXY_MEMORY_MB": "{memory_mib}"}
 
@@ -100,17 +96,10 @@ def test_what_is_not_set_has_its_default(tmp_path: Path) -> None:
         (MINIMAL.replace("{memory_mib}", "{"), "expected a template"),
         (MINIMAL.replace("native_specification", "job"), "job: expected another name: Galaxy uses this one"),
         (MINIMAL.replace("params: {native_specification", "env: {A B"), "A B: expected the name of an environment"),
-<<<<<<< HEAD
         (MINIMAL.replace("params", "parms"), "destinations.slurm.parms: unknown key; near it are params"),
         (MINIMAL.replace("params: {", "words: pbs, env: {"), "words: expected one of slurm, sge, cli, htcondor"),
         (MINIMAL.replace("params: {", "words: slurm, params: {"), "words: expected none beside params"),
         (MINIMAL.replace("params: {", "words: [slurm], env: {"), "words: expected one of"),
-=======
-        (MINIMAL.replace("params", "parms"), "unknown key 'parms'; near it are params"),
-        (MINIMAL.replace("params: {", "words: pbs, env: {"), "words: expected one of slurm, sge, cli, htcondor"),
-        (MINIMAL.replace("params: {", "words: slurm, params: {"), "words: expected none beside params"),
-        (MINIMAL.replace("params: {", "words: [slurm], env: {"), "words: expected a text"),
->>>>>>> 6faa1794d41e38f047df4f7c200c990224d3f3d7
     ],
 )
 def test_a_wrong_setting_is_named_with_what_was_expected(tmp_path: Path, text: str, complaint: str) -> None:

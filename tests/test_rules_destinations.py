@@ -9,11 +9,8 @@ from hypothesis import strategies as st
 
 from galaxy_memory_rules import destinations
 from galaxy_memory_rules.errors import DestinationError
-<<<<<<< HEAD
 from galaxy_memory_rules.templates import DestinationTemplate
-=======
 from galaxy_memory_rules.words import FAMILIES
->>>>>>> 6faa1794d41e38f047df4f7c200c990224d3f3d7
 
 MIB, GIB = 1024**2, 1024**3
 IN_OWN_WORDS = DestinationTemplate({}, {})
