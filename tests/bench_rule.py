@@ -23,7 +23,7 @@ from galaxy_memory_rules.messages import InputDataset, JobDescription  # noqa: E
 from trainer import bundle, publishing  # noqa: E402
 
 JOB = JobDescription("tool", inputs=(InputDataset("input_1", 2**30),), parameters={"mode": "sensitive"})
-CALLS = 2000
+CALLS = 1000
 DEADLINE_SECONDS = 0.25
 # faults.md, figures to reach, in milliseconds
 HEALTHY_P50, HEALTHY_P99, OPEN_P99, WORST = 3, 10, 1, 300
@@ -90,9 +90,9 @@ def tell_healthy(taken: dict[str, list[float]]) -> None:
     ours, *_ = taken.values()
     print(f"the rule's client, {CALLS:,} jobs, real service (goal: p50 {HEALTHY_P50} ms, p99 {HEALTHY_P99} ms)")
     for name, seconds in taken.items():
-        half, most = (milliseconds(seconds, share) for share in (0.5, 0.99))
+        least, half, most = (milliseconds(seconds, share) for share in (0, 0.5, 0.99))
         ratio = half / milliseconds(ours, 0.5)
-        print(f"  {name:32} p50 {half:7.2f} ms, p99 {most:7.2f} ms   {ratio:4.1f} times ours")
+        print(f"  {name:32} least {least:6.2f} ms, p50 {half:6.2f} ms, p99 {most:6.2f} ms   {ratio:4.1f} times ours")
 
 
 def main() -> None:
