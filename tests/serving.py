@@ -23,12 +23,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def start(models: Path, port: int, *options: str, python: str = sys.executable) -> "subprocess.Popen[bytes]":
+    """Start the service, which is not live at once."""
+    command = [python, "-m", "service", "--models", str(models), "--port", str(port), *options]
+    return subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+
+
 @contextmanager
 def served(models: Path, *options: str, python: str = sys.executable) -> Iterator[str]:
     """Run the service for the length of a test; it must end well when it is asked to."""
     port = free_port()
-    command = [python, "-m", "service", "--models", str(models), "--port", str(port), *options]
-    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    process = start(models, port, *options, python=python)
     url = f"http://127.0.0.1:{port}"
     try:
         wait_until_live(process, url)

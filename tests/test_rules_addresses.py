@@ -3,9 +3,11 @@
 import socket
 import threading
 import time
+from contextlib import ExitStack
 
 import fault_server
 import pytest
+from lost_network import full_backlog
 from wire_faults import DEADLINE_SECONDS, GOOD, PATIENCE_SECONDS, RECOMMENDATION, ask
 
 from galaxy_memory_rules import addresses
@@ -13,8 +15,20 @@ from galaxy_memory_rules.errors import PredictionUnavailable
 
 
 def test_a_name_that_is_unknown_is_no_answer() -> None:
-    with pytest.raises(PredictionUnavailable):
+    with pytest.raises(PredictionUnavailable, match=r"cannot resolve: .*no-such-host\.invalid"):
         ask("http://no-such-host.invalid:8765")
+
+
+def test_an_address_that_swallows_packets_leaves_time_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ExitStack() as stack:
+        swallows = full_backlog(stack).rpartition(":")[2]
+        server = stack.enter_context(fault_server.serving(fault_server.reply(GOOD)))
+        both = [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in (int(swallows), server.port)
+        ]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: both)
+        # half of the deadline for the first of two
+        assert ask("http://two-addresses.example:8765", 4 * DEADLINE_SECONDS) == RECOMMENDATION
 
 
 def test_a_name_service_that_hangs_does_not_hold_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,11 +3,13 @@
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import fault_server
 import pytest
 import trustme
+from lost_network import full_backlog
 from wire_faults import (
     DEADLINE_SECONDS,
     GOOD,
@@ -25,16 +27,11 @@ from galaxy_memory_rules.messages import MemoryRecommendation
 
 
 def test_a_server_that_does_not_accept_is_no_answer() -> None:
-    with socket.socket() as listener, socket.socket() as first, socket.socket() as second:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        # the backlog is full: further connections are neither accepted nor refused
-        for waiting in (first, second):
-            waiting.setblocking(False)
-            waiting.connect_ex(listener.getsockname())
+    with ExitStack() as stack:
+        url = full_backlog(stack)
         begin = time.monotonic()
         with pytest.raises(PredictionUnavailable):
-            ask(f"http://127.0.0.1:{listener.getsockname()[1]}", DEADLINE_SECONDS)
+            ask(url, DEADLINE_SECONDS)
         assert time.monotonic() - begin < PATIENCE_SECONDS
 
 

@@ -14,7 +14,7 @@ from galaxy_memory_rules.errors import PredictionUnavailable
 DEADLINE_SECONDS = 0.25
 # what a loaded machine may add; what it does add is printed
 GENEROUS_SECONDS = 1.0
-CALLS = 3
+CALLS = 2
 MOST_BYTES = 5_000_000
 OF_TLS = (
     "shows an expired certificate",

@@ -112,7 +112,7 @@ class Faulty(NamedTuple):
     authority: str
 
 
-def miss(url: str, authority: str, deadline_seconds: float) -> float:
+def miss(url: str, authority: str | None, deadline_seconds: float) -> float:
     """Ask once with a client of its own, which must find no answer; return how long the caller was held."""
     client = PredictionClient(url, deadline_seconds, authority)
     begin = time.perf_counter()
