@@ -63,7 +63,9 @@ def client_for(config: RulesConfig) -> PredictionClient:
     """Return the client of a service: one for the life of the process, so that its connections are kept."""
     key = (config.service_url, config.deadline_seconds, config.authority)
     with _clients_lock:
-        return _clients.setdefault(key, PredictionClient(*key))
+        if key not in _clients:
+            _clients[key] = PredictionClient(*key)
+        return _clients[key]
 
 
 def _decided(job: Any, tool: Any, config: RulesConfig, own_bytes: Optional[int]) -> Decision:
