@@ -97,6 +97,8 @@ def _variables(folder: Path) -> dict[str, str]:
         "GX_PORT": str(free_port()),
         "GX_RULES_CONFIG": str(folder / "memory_rules.yml"),
         "GX_SLURM_RUN": str(folder / "slurm"),
+        # Slurm tells of the first attempt until the last one has ended
+        "GX_SLURM_MINJOBAGE": str(2 * _JOB_SECONDS),
         "SLURM_CONF": str(folder / "slurm" / "slurm.conf"),
     }
 

@@ -5,6 +5,8 @@ gave (MinMemoryNode) and what Galaxy stored of the destination.
 """
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +15,6 @@ import recorded
 import serving
 from galaxy_server import OWN_MIB, FinishedJob, GalaxyServer, running
 from slurm_cluster import Attempt, missing
-
-from trainer.__main__ import main
 
 pytestmark = [pytest.mark.galaxy_server, pytest.mark.skipif(bool(missing()), reason=missing())]
 
@@ -44,7 +44,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     forest = {"module_name": "sklearn.ensemble", "class_name": "ExtraTreesRegressor", "parameters": {}}
     (folder / "models.json").write_text(json.dumps({"ExtraTrees": forest}))
     files = ["-i", f"{folder}/input_files.csv", "-m", f"{folder}/models.json", "-o", f"{folder}/output.csv"]
-    assert main(["train", *files, "-d", f"{folder}/models", "--jobs", "1"]) == 0
+    command = [sys.executable, "-m", "trainer", "train", *files, "-d", f"{folder}/models"]
+    subprocess.run(command, cwd=serving.ROOT, check=True)
     return folder / "models"
 
 
