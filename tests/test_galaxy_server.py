@@ -142,7 +142,7 @@ def test_in_shadow_mode_the_request_is_noted_and_not_made(galaxy: GalaxyServer, 
     assert job.state == "ok"
     assert job.attempts == (Attempt("COMPLETED", OWN_MIB),)
     assert job.params["job_--mem"] == f"{OWN_MIB}M"
-    assert str(768 * MIB) in job.notes.values()
+    assert job.notes["gmem_shadow_bytes"] == str(768 * MIB)
 
 
 @waits_for_tpv
