@@ -79,7 +79,7 @@ class GalaxyServer:
 def running(folder: Path) -> Iterator[GalaxyServer]:
     """Run Slurm and Galaxy; whatever happens, neither is there afterwards."""
     variables = _variables(folder)
-    _install(variables)
+    _install()
     _lay_out(folder / "harness")
     with slurm(variables), ended_by(lambda: script("stop_galaxy.sh", variables)):
         script("start_galaxy.sh", variables)
@@ -103,11 +103,11 @@ def _variables(folder: Path) -> dict[str, str]:
     }
 
 
-def _install(variables: Mapping[str, str]) -> None:
+def _install() -> None:
     """Make Galaxy's environment, once, and install this checkout into it, each time (step 1)."""
     ready = VENV / "ready"
     if not ready.exists():
-        script("setup.sh", {**variables, "GX_HARNESS": str(HARNESS)})
+        script("setup.sh", {**os.environ, "GX_VENV": str(VENV)})
         ready.touch()
     subprocess.run([VENV / "bin" / "pip", "install", "-q", "--disable-pip-version-check", ROOT], check=True)
     # what pip leaves there would be in the next wheel, gone from the checkout or not
