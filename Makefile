@@ -9,7 +9,7 @@ PYTHON39 ?= $(shell for python in "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.9.*
 GALAXY ?= 26.1.*
 BIN := .venv/bin
 
-.PHONY: demo test lint bench bench-sizing record test-galaxy test-recording clean
+.PHONY: demo test lint bench bench-sizing record test-galaxy test-galaxy-server test-recording clean
 
 demo: .venv/ready
 	$(BIN)/python examples/demo.py
@@ -41,6 +41,12 @@ test-galaxy: .venv/ready .venv-galaxy/ready
 	GMR_PYTHON=$(CURDIR)/$(BIN)/python .venv-galaxy/bin/python -m pytest -m galaxy --noconftest -W ignore \
 		tests/test_galaxy_mapping.py
 
+# a real Galaxy 26.1 dispatches to a real Slurm, whose cgroups kill what takes too much: five minutes, the first time eight
+# and 1.2 GB; needs root, ../shared/galaxy-harness, Slurm, munge, a memory controller of cgroup v1, 2 cores and 5 GB of
+# memory, and skips with a reason without them. GX_HARNESS and GX_VENV name other folders.
+test-galaxy-server: .venv/ready
+	$(BIN)/python -m pytest -s -v -m galaxy_server tests/test_galaxy_server.py
+
 # real tools in real memory cgroups: needs root and the programs of make record
 test-recording: .venv/ready
 	$(BIN)/python -m pytest -m recording tests/test_examples_recording.py
@@ -63,4 +69,4 @@ test-recording: .venv/ready
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-39 .venv-galaxy models output_files build *.egg-info
+	rm -rf .venv .venv-39 .venv-galaxy .venv-galaxy-server models output_files build *.egg-info
