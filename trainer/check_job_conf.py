@@ -108,10 +108,10 @@ def _of_use(conf: JobConf, rules: Collection[Environment]) -> Iterator[Finding]:
     default = conf.execution.content.get("default")
     if default is not None and not conf.named(default):
         yield error_at(conf.execution, "default", f"no environment {default}{near(str(default), conf.environments)}")
-    chosen = [tool.content.get("environment", tool.content.get("destination")) for tool in conf.tools]
-    if len(conf.environments) > 1 and not any(
-        found.id in ids for name in (default, *chosen) for found in conf.named(name)
-    ):
+        return
+    chosen = [default, *(tool.content.get("environment", tool.content.get("destination")) for tool in conf.tools)]
+    # Galaxy takes the only one there is
+    if len(conf.environments) > 1 and not any(found.id in ids for name in chosen for found in conf.named(name)):
         message = f"no job comes to {' or '.join(sorted(ids))}; name it here, or for single tools below `tools`"
         yield warning_at(conf.execution, "default", message)
 

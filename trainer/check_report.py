@@ -168,7 +168,7 @@ def _outcome(attempt: Attempt) -> str:
     if decision.request_bytes is not None:
         return format_bytes(decision.request_bytes)
     if decision.shadow_bytes is not None:
-        return f"unchanged; not in shadow mode it were {format_bytes(decision.shadow_bytes)}"
+        return f"unchanged; without shadow mode {format_bytes(decision.shadow_bytes)}"
     return "unchanged"
 
 

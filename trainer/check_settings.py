@@ -15,6 +15,9 @@ from galaxy_memory_rules.yaml_files import Section, UniqueKeys, load_section
 
 from .findings import Finding, error_at, of_fault, warning_at
 
+# the only setting without a default
+_REQUIRED = "service_url"
+
 
 class _Pruned(PosixPath):
     """A file at its own place, without the settings that were refused already."""
@@ -53,14 +56,16 @@ def read_settings(path: Path) -> tuple[Optional[RulesConfig], list[Finding]]:
 
 def _without(fault: FaultySetting, file: Path) -> Optional[str]:
     """Return the text of a file with blanks in place of a setting, so that all others keep their lines."""
-    if not fault.key:
-        return None
     text = file.read_text(encoding="utf-8")
-    for place, start, end in _places(yaml.compose(text, Loader=UniqueKeys)):
+    # in its place another one, as it has to be there
+    instead = f"\n{_REQUIRED}: http://127.0.0.1" if fault.key == _REQUIRED else ""
+    if instead and fault.line is None:
+        return text + instead
+    for place, start, end in _places(yaml.compose(text, Loader=UniqueKeys)) if fault.key else ():
         if place == fault.key and text.count("\n", 0, start) + 1 == fault.line:
             gone = re.sub(r"[^\r\n]", " ", text[start:end])
             # of a mapping between braces
-            return text[:start] + gone + re.sub(r"\A(\s*),", r"\1 ", text[end:])
+            return text[:start] + gone + re.sub(r"\A(\s*),", r"\1 ", text[end:]) + instead
     return None
 
 

@@ -121,8 +121,14 @@ def read_job_conf(path: Path) -> JobConf:
     found = _environments(execution)
     if not found:
         execution.refuse("environments", "expected the environments that jobs go to")
-    tools = _listed(fields, "tools")
-    return JobConf(fields, execution, {name: _environment(name, section) for name, section in found.items()}, tools)
+    environments = [_environment(name, section) for name, section in found.items()]
+    enabled = {environment.id: environment for environment in environments if _is_enabled(environment)}
+    return JobConf(fields, execution, enabled, _listed(fields, "tools"))
+
+
+def _is_enabled(environment: Environment) -> bool:
+    """Whether Galaxy keeps an environment: by what its asbool takes for true."""
+    return str(environment.params.content.get("enabled", True)).strip().lower() in ("true", "yes", "on", "1")
 
 
 def _environments(execution: Section) -> dict[str, Section]:
