@@ -4,6 +4,7 @@
 
     MemoryRulesError                    every error of ours; its message says what was expected and what to do
     ├── ConfigError                     a configuration file or option is wrong (names file, key, expected)
+    │   └── FaultySetting               a setting of a YAML file is wrong (names file, line, key)
     ├── InvalidMessage                  a JobDescription or MemoryRecommendation is wrong (names the field)
     ├── PredictionUnavailable           the service could not be asked, or its answer could not be used
     │   ├── UnknownTool                 the service answers, but has no bundle for this tool
@@ -17,12 +18,36 @@
 """
 
 
+from pathlib import Path
+from typing import Optional
+
+
 class MemoryRulesError(Exception):
     """Every error of this project; the message names the place, what was expected and what to do."""
 
 
 class ConfigError(MemoryRulesError):
     """A configuration file or an option is wrong."""
+
+
+class FaultySetting(ConfigError):
+    """A setting of a YAML file is wrong, or the file itself.
+
+    Parameters
+    ----------
+    file : Path
+        The file.
+    line : int or None
+        Where it is wrong; None for what is missing.
+    key : str
+        The setting by its full path, ``tools.bowtie2.floor``; empty where it is the file.
+    why : str
+        What was found or expected, and what to do.
+    """
+
+    def __init__(self, file: Path, line: Optional[int], key: str, why: str) -> None:
+        self.file, self.line, self.key, self.why = file, line, key, why
+        super().__init__(f"{file}{f', line {line}' if line else ''}: {f'{key}: ' if key else ''}{why}")
 
 
 class InvalidMessage(MemoryRulesError):

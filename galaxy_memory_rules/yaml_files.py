@@ -8,7 +8,7 @@ from typing import Any, NoReturn, Optional, TypeVar
 
 import yaml
 
-from .errors import ConfigError
+from .errors import FaultySetting
 from .values import parse_mapping
 
 _T = TypeVar("_T")
@@ -66,11 +66,10 @@ class Section:
 
         Raises
         ------
-        ConfigError
+        FaultySetting
             Naming file, line and key.
         """
-        line = self._lines().get(key)
-        raise ConfigError(f"{self.file}{f', line {line}' if line else ''}: {self.place}{key}: {why}")
+        raise FaultySetting(self.file, self.line(key), f"{self.place}{key}", str(why))
 
     def refuse_unknown(self, known: tuple[str, ...]) -> None:
         """Refuse a key that is none of those known, with those near it."""
@@ -92,13 +91,19 @@ class Section:
 
     def inner(self, key: str) -> "Section":
         """Return the section below a key; without that key an empty one."""
-        nodes = self.node.value if isinstance(self.node, yaml.MappingNode) else []
-        below = next((value for name, value in nodes if name.value == key), None)
-        return Section(self.file, f"{self.place}{key}.", self.read(key, parse_mapping, {}), below)
+        return Section(self.file, f"{self.place}{key}.", self.read(key, parse_mapping, {}), self.below(key))
 
-    def _lines(self) -> Mapping[str, int]:
+    def line(self, key: str) -> Optional[int]:
+        """Return the line on which a key stands, None where it does not."""
+        return next((name.start_mark.line + 1 for name, _ in self._nodes() if name.value == key), None)
+
+    def below(self, key: str) -> Optional[yaml.Node]:
+        """Return what the parser made of a setting."""
+        return next((value for name, value in self._nodes() if name.value == key), None)
+
+    def _nodes(self) -> list[tuple[yaml.ScalarNode, yaml.Node]]:
         nodes = self.node.value if isinstance(self.node, yaml.MappingNode) else []
-        return {key.value: key.start_mark.line + 1 for key, _ in nodes if isinstance(key, yaml.ScalarNode)}
+        return [(key, value) for key, value in nodes if isinstance(key, yaml.ScalarNode)]
 
 
 def load_section(path: Path) -> Section:
@@ -106,7 +111,7 @@ def load_section(path: Path) -> Section:
 
     Raises
     ------
-    ConfigError
+    FaultySetting
         If it cannot be read, or is no mapping.
     """
     try:
@@ -115,7 +120,7 @@ def load_section(path: Path) -> Section:
         content = loader.construct_document(node) if node is not None else None
         return Section(path, "", parse_mapping(content), node)
     except yaml.MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise ConfigError(f"{path}{line}: cannot be read as YAML ({error.problem})") from error
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        raise FaultySetting(path, line, "", f"cannot be read as YAML ({error.problem})") from error
     except UNREADABLE as error:
-        raise ConfigError(f"{path}: cannot be read ({error})") from error
+        raise FaultySetting(path, None, "", f"cannot be read ({error})") from error

@@ -1,4 +1,4 @@
-"""The trainer's command line: python -m trainer train | backtest ..."""
+"""The trainer's command line: python -m trainer train | backtest | check-rule ..."""
 
 import argparse
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from galaxy_memory_rules.errors import BundleError, ConfigError
 
-from . import backtest_run
+from . import backtest_run, check_rule
 from .options import add_input, add_sizing, sizing_of
 
 DONE, SOME_FAILED, USAGE = 0, 1, 2
@@ -46,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_train(commands)
     _add_backtest(commands)
+    _add_check_rule(commands)
     return parser
 
 
@@ -76,6 +77,18 @@ def _add_backtest(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     )
     backtest.set_defaults(command=backtest_run.run)
     backtest_run.add_arguments(backtest)
+
+
+def _add_check_rule(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    check = commands.add_parser(
+        "check-rule",
+        help="look at memory_rules.yml and job_conf.yml before Galaxy's handlers are restarted",
+        description="Check memory_rules.yml and job_conf.yml, ask the service once, and show for a job what the rule "
+        "would request at each destination, and after an out-of-memory kill. Nothing is changed or recorded. Exit "
+        "status: 0 fine, warnings allowed; 1 errors found; 2 usage.",
+    )
+    check.set_defaults(command=check_rule.run)
+    check_rule.add_arguments(check)
 
 
 if __name__ == "__main__":
