@@ -65,7 +65,7 @@ test-recording: .venv/ready
 .venv-galaxy/ready: setup.cfg
 	@test -n "$(PYTHON)" || { echo "no Python 3.11 or later with venv found; name one with make PYTHON=..."; exit 2; }
 	$(PYTHON) -m venv .venv-galaxy
-	.venv-galaxy/bin/python -m pip install -q --disable-pip-version-check 'galaxy-app==$(GALAXY)' pytest
+	.venv-galaxy/bin/python -m pip install -q --disable-pip-version-check 'galaxy-app==$(GALAXY)' 'total-perspective-vortex==3.3.*' pytest
 	@touch $@
 
 clean:

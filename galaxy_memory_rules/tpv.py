@@ -1,27 +1,34 @@
-"""Door 2: the function that a ``mem:`` expression of TPV calls."""
+"""Door 2: the function that TPV's expressions and rules call."""
 
 import logging
 import math
-from typing import Any
+from typing import Any, Optional
 
 from .config_file import settings_of
 from .decision import decide
+from .destinations import one_line
 from .memory import GIB
 
 log = logging.getLogger(__name__)
 
+# Where nobody can tell what the tool requests without us: what TPV's shared database gives a tool of one core, 3.8,
+# rounded up. Slurm would take 0 for all the memory of a node.
+_USUAL_GIB = 4.0
+_LONGEST_LOG = 1000
 
-def predicted_mem(job: Any, tool: Any, rules_config: str, default: Any) -> float:
-    """Return the memory that a job is expected to need.
+
+def predicted_mem(job: Any, tool: Any, rules_config: object, default: object) -> float:
+    """Return the memory that a job is expected to need; it never raises.
 
     Parameters
     ----------
     job, tool
-        As TPV hands them to an expression; in `tpv dry-run` and `tpv lint` they lack much.
+        As TPV hands them to its code; in `tpv dry-run` they lack much.
     rules_config : str
         Path of memory_rules.yml.
     default : float
-        What the tool requests without us, in GiB: it stays where the service cannot be asked, or may not.
+        What the tool requests without us, in GiB: it stays where the service cannot be asked, or may not. In a rule,
+        ``entity.mem`` may still be a text that TPV has yet to evaluate, and is no default then.
 
     Returns
     -------
@@ -30,28 +37,36 @@ def predicted_mem(job: Any, tool: Any, rules_config: str, default: Any) -> float
 
     Notes
     -----
-    TPV evaluates an expression once for each destination that it looks at; the answer is remembered, so that a job is
-    asked for once an attempt and always gets the same.
+    TPV evaluates a ``mem:`` expression once to find destinations and once for each that it tries; the answer is
+    remembered, so that a job is asked for once an attempt and always gets the same.
     """
-    default_gib = _number(default)
+    default_gib = _gib(default)
+    usual_gib = _USUAL_GIB if default_gib is None else default_gib
     try:
         decision = decide(job, tool, settings_of(rules_config), round(default_gib * GIB) if default_gib else None)
-        return default_gib if decision.request_bytes is None else decision.request_bytes / GIB
+        return usual_gib if decision.request_bytes is None else decision.request_bytes / GIB
     except (KeyboardInterrupt, SystemExit):
         raise
-    # an exception in an expression fails the user's job
+    # an exception in TPV's code fails the job, and stops Galaxy's handler for good when the job is a resubmitted one
     except BaseException as error:
-        log.error("memory rule: the default of %s GiB stays: %s: %s", default_gib, type(error).__name__, error)
-    return default_gib
+        _complain(f"{usual_gib:g} GiB stay: {type(error).__name__}: {error}")
+    return usual_gib
 
 
-def _number(default: Any) -> float:
-    """Return the default in GiB; TPV may hand over an expression that was not evaluated."""
+def _gib(default: Any) -> Optional[float]:
+    """Return the default as a number; None, with one log line, where it is none."""
     try:
         gib = float(default)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         gib = math.nan
     if math.isfinite(gib) and gib >= 0:
         return gib
-    log.error("memory rule: default: expected a number of GiB, found %r; nothing is requested by default", default)
-    return 0.0
+    _complain(
+        f"default: expected a number of GiB, found {default!r}: {_USUAL_GIB:g} GiB in its place where nothing is"
+        " predicted; in a rule of TPV, hand over entity.evaluate_resources(dict(locals())).mem"
+    )
+    return None
+
+
+def _complain(text: str) -> None:
+    log.error("memory rule: %s", one_line(text, _LONGEST_LOG))
