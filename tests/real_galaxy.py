@@ -96,7 +96,7 @@ class Galaxy:
         rule.update(rule_params)
         file = self._folder / "job_conf.yml"
         file.write_text(yaml.safe_dump(job_conf, sort_keys=False))
-        self.app.config.config_dict, self.app.config.job_config_file = {}, str(file)
+        self.app.config.job_config_file = str(file)
         for option in ("default_job_resubmission_condition", "job_resource_params_file", "use_tasked_jobs"):
             setattr(self.app.config, option, "")
         self.app.job_config = JobConfiguration(self.app)
@@ -165,8 +165,9 @@ class Galaxy:
         job.tool_id, job.tool_version, job.user = self.tool.id, self.tool.version, self.user
         self.session.add(job)
         action = DefaultToolAction()
-        inputs = action._collect_inputs(self.tool, self._trans, incoming, self.history, [], None)
-        action._record_inputs(self._trans, self.tool, job, incoming, inputs.inp_data, inputs.inp_dataset_collections)
+        # the second and third of what it returns, a plain tuple up to 25.1
+        _, datasets, collections, *_ = action._collect_inputs(self.tool, self._trans, incoming, self.history, [], None)
+        action._record_inputs(self._trans, self.tool, job, incoming, datasets, collections)
         self.session.commit()
         return job
 
