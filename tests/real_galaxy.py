@@ -4,6 +4,7 @@ Galaxy is imported late, so that the other tests can be collected where it is no
 """
 
 from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +12,17 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parent.parent
+
+
+def _release() -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in version("galaxy-app").split(".")[:2])
+    except PackageNotFoundError:
+        return ()
+
+
+# the Galaxy installed here, as 26.1 -> (26, 1)
+RELEASE = _release()
 JOB_CONF = ROOT / "examples" / "job_conf.yml"
 
 # The inputs of the real bowtie2, cut down, and two that show what else Galaxy records.

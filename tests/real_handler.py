@@ -27,7 +27,9 @@ class Handler:
         self.dispatched: list[Any] = []
         self.recovered: list[Any] = []
         self.answers: list[Any] = []
-        self._queue = JobHandlerQueue(galaxy.app, SimpleNamespace(put=self._put, recover=self._recover, url_to_destination=None))
+        self._queue = JobHandlerQueue(
+            galaxy.app, SimpleNamespace(put=self._put, recover=self._recover, url_to_destination=None)
+        )
         self._runner = self._scheduler(galaxy)
 
     @staticmethod
@@ -52,7 +54,9 @@ class Handler:
         # SQLite does not, but its dialect leaves the words out, and 24.2 builds no query without them
         app.application_stack = SimpleNamespace(supports_skip_locked=lambda: True)
         app.toolbox = SimpleNamespace(
-            has_tool=lambda *_, **__: True, tool_for_job=lambda *_, **__: galaxy.tool, get_tool=lambda *_, **__: galaxy.tool
+            has_tool=lambda *_, **__: True,
+            tool_for_job=lambda *_, **__: galaxy.tool,
+            get_tool=lambda *_, **__: galaxy.tool,
         )
         galaxy.tool.get_job_destination = lambda params=None: app.job_config.get_destination(None)
 
