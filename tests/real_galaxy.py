@@ -4,6 +4,7 @@ Galaxy is imported late, so that the other tests can be collected where it is no
 """
 
 from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +12,17 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parent.parent
+
+
+def _release() -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in version("galaxy-app").split(".")[:2])
+    except PackageNotFoundError:
+        return ()
+
+
+# the Galaxy installed here, as 26.1 -> (26, 1)
+RELEASE = _release()
 JOB_CONF = ROOT / "examples" / "job_conf.yml"
 
 # The inputs of the real bowtie2, cut down, and two that show what else Galaxy records.
@@ -96,7 +108,7 @@ class Galaxy:
         rule.update(rule_params)
         file = self._folder / "job_conf.yml"
         file.write_text(yaml.safe_dump(job_conf, sort_keys=False))
-        self.app.config.config_dict, self.app.config.job_config_file = {}, str(file)
+        self.app.config.job_config_file = str(file)
         for option in ("default_job_resubmission_condition", "job_resource_params_file", "use_tasked_jobs"):
             setattr(self.app.config, option, "")
         self.app.job_config = JobConfiguration(self.app)
@@ -165,8 +177,9 @@ class Galaxy:
         job.tool_id, job.tool_version, job.user = self.tool.id, self.tool.version, self.user
         self.session.add(job)
         action = DefaultToolAction()
-        inputs = action._collect_inputs(self.tool, self._trans, incoming, self.history, [], None)
-        action._record_inputs(self._trans, self.tool, job, incoming, inputs.inp_data, inputs.inp_dataset_collections)
+        # the second and third of what it returns, a plain tuple up to 25.1
+        _, datasets, collections, *_ = action._collect_inputs(self.tool, self._trans, incoming, self.history, [], None)
+        action._record_inputs(self._trans, self.tool, job, incoming, datasets, collections)
         self.session.commit()
         return job
 

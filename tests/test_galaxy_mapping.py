@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import serving
 import yaml
-from real_galaxy import JOB_CONF, ROOT, Galaxy
+from real_galaxy import JOB_CONF, RELEASE, ROOT, Galaxy
 
 from galaxy_memory_rules.config import load_config
 from galaxy_memory_rules.decision import client_for
@@ -262,6 +262,8 @@ def test_galaxy_reads_the_example_job_conf(galaxy: Galaxy) -> None:
     assert (rule.id, rule.runner) == ("memory_rule", "dynamic")
     assert rule.params["function"] == "map_job_to_destination"
     for runner in job_config.runner_plugins:
-        assert importlib.util.find_spec(runner["load"].partition(":")[0]), runner
+        # the example's runner for HTCondor came with 26.0
+        if runner["id"] != "htcondor" or RELEASE >= (26, 0):
+            assert importlib.util.find_spec(runner["load"].partition(":")[0]), runner
     assert job_config.get_destination("slurm").params["native_specification"].endswith("--mem=8192M")
     assert set(load_config(ROOT / "config" / "memory_rules.yml").destinations) < set(job_config.destinations)
