@@ -17,7 +17,6 @@
         └── BundleLocked                another trainer is publishing into the same folder
 """
 
-
 from pathlib import Path
 from typing import Optional
 
