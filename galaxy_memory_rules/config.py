@@ -115,7 +115,12 @@ def load_config(path: Path) -> RulesConfig:
     ConfigError
         Naming file, line and key, what was expected, and near matches of an unknown key.
     """
-    fields = load_section(path)
+    return read_config(load_section(path))
+
+
+def read_config(fields: Section) -> RulesConfig:
+    """Read and check the settings of a file; see `load_config`."""
+    folder = fields.file.parent
     fields.refuse_unknown(KEYS)
     general, tools = _tool_rules(fields, ToolRules()), fields.inner("tools")
     config = RulesConfig(
@@ -123,9 +128,9 @@ def load_config(path: Path) -> RulesConfig:
         destination=fields.read("destination", parse_text, None),
         destinations=_templates(fields.inner("destinations")),
         deadline_seconds=fields.read("deadline_seconds", _parse_deadline, RulesConfig.deadline_seconds),
-        authority=fields.read("authority", partial(_parse_file, folder=path.parent), None),
-        off_switch=fields.read("off_switch", partial(_parse_path, folder=path.parent), None),
-        record=fields.read("record", partial(_parse_path, folder=path.parent), None),
+        authority=fields.read("authority", partial(_parse_file, folder=folder), None),
+        off_switch=fields.read("off_switch", partial(_parse_path, folder=folder), None),
+        record=fields.read("record", partial(_parse_path, folder=folder), None),
         round_up_bytes=fields.read("round_up_to", parse_amount_above_0, RulesConfig.round_up_bytes),
         general=general,
         tools=MappingProxyType({name: _tool_section(tools.inner(name), general) for name in tools.content}),
@@ -155,7 +160,8 @@ def _tool_rules(fields: Section, otherwise: ToolRules) -> ToolRules:
     if rules.floor_bytes > rules.ceiling_bytes:
         fields.refuse("floor" if "floor" in fields.content else "ceiling", "expected a floor not above the ceiling")
     if rules.never_below and rules.never_above and rules.never_below > rules.never_above:
-        fields.refuse("never_below", "expected a number not above never_above")
+        key = "never_below" if "never_below" in fields.content else "never_above"
+        fields.refuse(key, "expected a never_below not above never_above")
     return rules
 
 

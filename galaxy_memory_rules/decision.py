@@ -115,12 +115,10 @@ def _wanted(
     why = f"at least {'twice ' if earlier.was_too_little else ''}the last request"
     # where the service cannot be asked, what the destination requests by itself is the least as well
     wanted_bytes = decision.request_bytes if decision.request_bytes is not None else own_bytes or 0
-    return replace(
-        decision,
-        request_bytes=max(wanted_bytes, least_bytes),
-        source=decision.source or "retry",
-        reasons=(*decision.reasons, f"attempt {earlier.attempt}, {why}: {format_bytes(least_bytes)}"),
-    )
+    if wanted_bytes < least_bytes:
+        why = f"attempt {earlier.attempt}, {why}: {format_bytes(least_bytes)}"
+        decision = replace(decision, reasons=(*decision.reasons, why))
+    return replace(decision, request_bytes=max(wanted_bytes, least_bytes), source=decision.source or "retry")
 
 
 def _asked(described: JobDescription, config: RulesConfig, rules: ToolRules) -> Decision:

@@ -50,7 +50,7 @@ def map_job_to_destination(
             raise ConfigError(f"{rules_config}: destination: expected the job_conf environment that jobs go to")
         destination = _named(app, config.destination)
         decision = decide(job, tool, config, destinations.own_memory_bytes(destination))
-        _write(destination, config.destinations[config.destination], decision)
+        write(destination, config.destinations[config.destination], decision)
     except (KeyboardInterrupt, SystemExit):
         raise
     # a rule that raises stops Galaxy's handler for good when the job is a resubmitted one
@@ -87,7 +87,14 @@ def _fall_back(app: Any, name: Optional[str]) -> Any:
     return None
 
 
-def _write(destination: Any, template: DestinationTemplate, decision: Decision) -> None:
+def write(destination: Any, template: DestinationTemplate, decision: Decision) -> None:
+    """Write what was decided into a destination: the request, or what it would be in shadow mode.
+
+    Raises
+    ------
+    DestinationError
+        If the destination is none that a request can be written into.
+    """
     notes = {"attempt": str(decision.attempt), "source": decision.source, "bundle": decision.bundle}
     if decision.request_bytes is not None:
         destinations.write(destination, template, decision.request_bytes, notes)

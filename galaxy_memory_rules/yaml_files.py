@@ -106,8 +106,15 @@ class Section:
         return [(key, value) for key, value in nodes if isinstance(key, yaml.ScalarNode)]
 
 
-def load_section(path: Path) -> Section:
+def load_section(path: Path, text: Optional[str] = None) -> Section:
     """Read a file of settings.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    text : str, optional
+        What to take it for instead of what stands in it.
 
     Raises
     ------
@@ -115,7 +122,7 @@ def load_section(path: Path) -> Section:
         If it cannot be read, or is no mapping.
     """
     try:
-        loader = UniqueKeys(path.read_text(encoding="utf-8"))
+        loader = UniqueKeys(path.read_text(encoding="utf-8") if text is None else text)
         node = loader.get_single_node()
         content = loader.construct_document(node) if node is not None else None
         return Section(path, "", parse_mapping(content), node)

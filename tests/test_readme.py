@@ -85,7 +85,10 @@ def test_every_setting_of_the_rule_is_in_the_table() -> None:
     assert "`default_destination`" in text
 
 
-@pytest.mark.parametrize(("program", "arguments"), [("trainer", ["train"]), ("trainer", ["backtest"]), ("service", [])])
+@pytest.mark.parametrize(
+    ("program", "arguments"),
+    [("trainer", ["train"]), ("trainer", ["backtest"]), ("trainer", ["check-rule"]), ("service", [])],
+)
 def test_every_option_is_in_its_table(program: str, arguments: list[str]) -> None:
     told = subprocess.run(
         [sys.executable, "-m", program, *arguments, "--help"], cwd=ROOT, capture_output=True, text=True, check=True

@@ -81,7 +81,7 @@ def test_what_is_not_set_has_its_default(tmp_path: Path) -> None:
         (MINIMAL.replace("destination: slurm", "destination: [slurm]"), "destination: expected a text"),
         (MINIMAL + "mode: perhaps", "mode: expected on, shadow or off, found 'perhaps'"),
         (MINIMAL + "canary: 5", "canary: expected a number from 0 to 1, found 5"),
-        (MINIMAL + "never_above: 0.5\nnever_below: 2", "never_below: expected a number not above never_above"),
+        (MINIMAL + "never_above: 0.5\nnever_below: 2", "never_below: expected a never_below not above never_above"),
         (MINIMAL + "never_above: .nan", "never_above: expected a number"),
         (MINIMAL + "authority: nowhere.pem", "authority: expected a file, found none at"),
         (MINIMAL + "record: 7", "record: expected a text, found 7"),

@@ -3,12 +3,12 @@
 import os
 import re
 from collections.abc import Iterator
-from pathlib import Path, PosixPath
+from pathlib import Path
 from typing import Optional
 
 import yaml
 
-from galaxy_memory_rules.config import Mode, RulesConfig, ToolRules, load_config
+from galaxy_memory_rules.config import Mode, RulesConfig, ToolRules, read_config
 from galaxy_memory_rules.errors import FaultySetting
 from galaxy_memory_rules.memory import format_bytes
 from galaxy_memory_rules.yaml_files import Section, UniqueKeys, load_section
@@ -17,15 +17,6 @@ from .findings import Finding, error_at, of_fault, warning_at
 
 # the only setting without a default
 _REQUIRED = "service_url"
-
-
-class _Pruned(PosixPath):
-    """A file at its own place, without the settings that were refused already."""
-
-    text: Optional[str] = None
-
-    def read_text(self, encoding: Optional[str] = None, errors: Optional[str] = None) -> str:
-        return super().read_text(encoding, errors) if self.text is None else self.text
 
 
 def read_settings(path: Path) -> tuple[Optional[RulesConfig], list[Finding]]:
@@ -38,25 +29,28 @@ def read_settings(path: Path) -> tuple[Optional[RulesConfig], list[Finding]]:
     list of Finding
         Every fault that can be told from those before it.
     """
-    file, faults = _Pruned(path), list[Finding]()
+    faults: list[Finding] = []
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        # what there is to say of it is said by the reader of the rule
+        text = None
     while True:
         try:
-            config = load_config(file)
+            config = read_config(load_section(path, text))
         except FaultySetting as fault:
             # an anchor may have gone with what was refused: that is no fault of the file
             if fault.key or not faults:
                 faults.append(of_fault(fault))
-            rest = _without(fault, file)
-            if rest is None:
+            text = None if text is None else _without(fault, text)
+            if text is None:
                 return None, faults
-            file.text = rest
         else:
             return None if faults else config, faults
 
 
-def _without(fault: FaultySetting, file: Path) -> Optional[str]:
-    """Return the text of a file with blanks in place of a setting, so that all others keep their lines."""
-    text = file.read_text(encoding="utf-8")
+def _without(fault: FaultySetting, text: str) -> Optional[str]:
+    """Return the text with blanks in place of a setting, so that all others keep their lines."""
     # in its place another one, as it has to be there
     instead = f"\n{_REQUIRED}: http://127.0.0.1" if fault.key == _REQUIRED else ""
     if instead and fault.line is None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
-from galaxy_memory_rules import destinations
+from galaxy_memory_rules import destinations, rules
 from galaxy_memory_rules.config import Mode, RulesConfig, ToolRules
 from galaxy_memory_rules.decision import decide
 from galaxy_memory_rules.errors import DestinationError
@@ -133,10 +133,10 @@ def attempts(config: RulesConfig, name: str, destination: Destination, job: JobD
 def rehearsed(config: RulesConfig, **changes: Any) -> RulesConfig:
     """Return the settings for a job that is looked at, with nothing recorded of it; canary takes in every job."""
 
-    def looked_at(rules: ToolRules) -> ToolRules:
-        return replace(rules, canary=1.0, **changes)
+    def looked_at(of_tool: ToolRules) -> ToolRules:
+        return replace(of_tool, canary=1.0, **changes)
 
-    tools = {name: looked_at(rules) for name, rules in config.tools.items()}
+    tools = {name: looked_at(of_tool) for name, of_tool in config.tools.items()}
     return replace(config, record=None, general=looked_at(config.general), tools=tools)
 
 
@@ -146,14 +146,8 @@ def _attempt(
     """Do what rules.map_job_to_destination does; a test holds the two together."""
     after = copy.deepcopy(before)
     decision = decide(job, tool, config, destinations.own_memory_bytes(after))
-    notes = {"attempt": str(decision.attempt), "source": decision.source, "bundle": decision.bundle}
     try:
-        if decision.request_bytes is not None:
-            destinations.write(after, template, decision.request_bytes, notes)
-            if decision.at_ceiling:
-                destinations.end_at_kill(after)
-        elif decision.shadow_bytes is not None:
-            destinations.note(after, {**notes, "shadow_bytes": str(decision.shadow_bytes)})
+        rules.write(after, template, decision)
     except DestinationError as error:
         return Attempt(decision, before, before, str(error))
     return Attempt(decision, before, after)
