@@ -36,6 +36,7 @@ class Handler:
     def _serve(galaxy: Galaxy) -> None:
         """Give the application what a handler looks for and the other tests do without."""
         from galaxy.quota import NoQuotaAgent
+        from galaxy.web_stack import ApplicationStack
 
         app = galaxy.app
         # the other one would roll back what the handler does: a database in memory has one connection
@@ -52,7 +53,8 @@ class Handler:
         }.items():
             setattr(app.config, option, value)
         # SQLite does not, but its dialect leaves the words out, and 24.2 builds no query without them
-        app.application_stack = SimpleNamespace(supports_skip_locked=lambda: True)
+        app.application_stack = ApplicationStack(app)
+        app.application_stack.supports_skip_locked = lambda: True
         app.toolbox = SimpleNamespace(
             has_tool=lambda *_, **__: True,
             tool_for_job=lambda *_, **__: galaxy.tool,
