@@ -51,7 +51,7 @@ class GalaxyServer:
             "service_url": service_url,
             # nothing is proved by a prediction that a busy machine has no time for
             "deadline_seconds": 5,
-            "destinations": {"slurm": {"params": {"job_--mem": "{memory_mib}M"}}},
+            "destinations": {"slurm": {"words": "cli"}},
         }
         Path(self._variables["GX_RULES_CONFIG"]).write_text(yaml.safe_dump({**shipped, **ours, **changes}))
 

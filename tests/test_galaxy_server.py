@@ -24,10 +24,6 @@ UNSEEN_MB = 1500
 # What the rule's floor and the service's rounding leave of what 900 MB need, 909 MiB: the most of any recorded job.
 MOST_RECORDED_MIB = 960
 
-# The marks go when the code is there: nothing else of the tests has to change.
-waits_for_shadow = pytest.mark.skip(reason="SWITCH ON AFTER THE MERGE: memory_rules.yml has no `mode` yet")
-waits_for_tpv = pytest.mark.skip(reason="SWITCH ON AFTER THE MERGE: there is no galaxy_memory_rules.tpv yet")
-
 
 def peak_mib(mem_mb: int) -> int:
     """As the cgroup metric tells it: Python needs 9 MiB beside its blocks, and Galaxy's metadata step 330 alone."""
@@ -135,7 +131,6 @@ def test_a_job_goes_to_its_unchanged_destination_while_the_service_is_stopped(
     assert "cannot connect" in galaxy.last_word()
 
 
-@waits_for_shadow
 def test_in_shadow_mode_the_request_is_noted_and_not_made(galaxy: GalaxyServer, service_url: str) -> None:
     galaxy.set_rules(service_url, mode="shadow")
     job = told(galaxy.run("memtool", 700), galaxy)
@@ -145,19 +140,16 @@ def test_in_shadow_mode_the_request_is_noted_and_not_made(galaxy: GalaxyServer, 
     assert job.notes["gmem_shadow_bytes"] == str(768 * MIB)
 
 
-@waits_for_tpv
 def test_tpv_gives_a_job_what_jobs_like_it_needed(galaxy: GalaxyServer, service_url: str) -> None:
     galaxy.set_rules(service_url)
     assert_it_fitted(told(galaxy.run("memtool_tpv", 700), galaxy))
 
 
-@waits_for_tpv
 def test_tpv_gives_a_job_that_slurm_killed_twice_as_much(galaxy: GalaxyServer, service_url: str) -> None:
     galaxy.set_rules(service_url)
     assert_it_was_killed_and_got_twice_as_much(told(galaxy.run("memtool_tpv", UNSEEN_MB), galaxy))
 
 
-@waits_for_tpv
 def test_tpv_keeps_its_own_memory_while_the_service_is_stopped(galaxy: GalaxyServer, stopped_url: str) -> None:
     galaxy.set_rules(stopped_url)
     job = told(galaxy.run("memtool_tpv", 700), galaxy)
