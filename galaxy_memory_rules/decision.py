@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 RETRY_FACTOR = 2
 # Galaxy asks again at every look while a resubmission is delayed.
 _REMEMBERED_SECONDS = 600.0
-# A failure is no answer: remembered for the two to four questions of one dispatch alone.
-_FAILURE_SECONDS = 1.0
+# A failure is no answer: remembered for the two to four questions of one dispatch alone, which may take TPV a while.
+_FAILURE_SECONDS = 10.0
 
 # with the configuration that they were made under, which is one object for as long as its file stays as it is
 _decisions: Remembered[tuple[RulesConfig, Decision]] = Remembered(10_000)
