@@ -102,14 +102,7 @@ def test_without_settings_the_default_stays_with_one_line_of_the_log(
 ) -> None:
     assert predicted_mem(bowtie2_job(1), Tool(), path, 20) == 20
     [record] = caplog.records
-<<<<<<< HEAD
-    assert (record.levelno, record.getMessage().startswith("memory rule: 20 GiB stay: ")) == (
-        logging.ERROR,
-        True,
-    )
-=======
     assert (record.levelno, record.getMessage().startswith("memory rule: 20 GiB stay: ")) == (logging.ERROR, True)
->>>>>>> 3fb70234314ac25fe4155e1ec74057b9443a9d20
 
 
 def test_whatever_the_room_behind_raises_the_default_stays_but_an_interrupt_is_one(
