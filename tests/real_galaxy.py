@@ -90,12 +90,24 @@ class Galaxy:
         tool_file.write_text(BOWTIE2)
         self.app.job_config["get_job_tool_configurations"] = lambda *_, **__: [Bunch(handlers=[], params={})]
         self.tool = create_tool_from_source(self.app, get_tool_source(str(tool_file)), config_file=str(tool_file))
-        self.user = model.User(email="jane@example.org", password="secret", username="jane")
-        self.history = model.History(name="Jane's history", user=self.user)
-        self.session.add(self.history)
+        user = model.User(email="jane@example.org", password="secret", username="jane")
+        history = model.History(name="Jane's history", user=user)
+        self.session.add(history)
         self.session.commit()
+        self._user_id, self._history_id = user.id, history.id
         self._trans = MockTrans(app=self.app)
         model.Dataset.object_store = Untouchable()
+
+    # a handler empties the session at each look for jobs: whoever was loaded before does not belong to it any more
+    @property
+    def user(self) -> Any:
+        """Jane."""
+        return self.session.get(self.model.User, self._user_id)
+
+    @property
+    def history(self) -> Any:
+        """The history that her datasets are in."""
+        return self.session.get(self.model.History, self._history_id)
 
     def configure(self, **rule_params: Any) -> Any:
         """Read examples/job_conf.yml as Galaxy does, with these params of its rule instead of the example's."""
@@ -147,6 +159,30 @@ class Galaxy:
         self.session.add(found)
         self.session.commit()
         return found
+
+    def add_thousands(self, job: Any, name: str, count: int) -> None:
+        """Give a job a list of so many datasets, of 0, 1, 2... bytes, in the rows that Galaxy would write."""
+        whole = self.collection("list", {})
+        job.add_input_dataset_collection(name, whole)
+        self.session.commit()
+        # far above the ids of the other tests
+        ids = [1_000_000 + number for number in range(count)]
+        model, reads = self.model, {"history_id": self.history.id, "extension": "fastqsanger", "name": "Jane's"}
+        elements = {"dataset_collection_id": whole.collection.id}
+        for table, rows in {
+            model.Dataset: [{"id": row, "state": "ok", "file_size": size} for size, row in enumerate(ids)],
+            model.HistoryDatasetAssociation: [{"id": row, "dataset_id": row, **reads} for row in ids],
+            model.DatasetCollectionElement: [
+                {"hda_id": row, "element_index": index, "element_identifier": f"Jane {index}", **elements}
+                for index, row in enumerate(ids)
+            ],
+            model.JobToInputDatasetAssociation: [
+                {"job_id": job.id, "dataset_id": row, "name": f"{name}{number}", "dataset_version": 1}
+                for number, row in enumerate(ids, 1)
+            ],
+        }.items():
+            self.session.execute(table.__table__.insert(), rows)
+        self.session.commit()
 
     def _collection(self, kind: str, elements: Mapping[str, Any]) -> Any:
         outer = self.model.DatasetCollection(collection_type=kind, populated=True)

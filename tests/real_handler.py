@@ -106,9 +106,61 @@ class Handler:
         shutil.rmtree(wrapper.working_directory)
         self._runner.fail_job(state)
 
+    def unknown(self, job: Any) -> Any:
+        """Return a wrapper of a job whose destination was not looked up yet."""
+        return self._queue.job_wrapper(job)
+
     def restart(self) -> None:
         """Begin again with what the database knows, as a handler that was killed."""
         from galaxy.jobs.handler import JobHandlerQueue
 
         self._queue = JobHandlerQueue(self._galaxy.app, self._queue.dispatcher)
         self._queue._JobHandlerQueue__check_jobs_at_startup()
+
+
+class Story:
+    """One job between a handler and its scheduler.
+
+    Parameters
+    ----------
+    galaxy : Galaxy
+        The only one of the test.
+    rule : Any
+        The params of the rule in job_conf.
+    """
+
+    def __init__(self, galaxy: Galaxy, **rule: Any) -> None:
+        self.galaxy = galaxy
+        galaxy.configure(**rule)
+        self.handler = Handler(galaxy)
+        job = galaxy.job({"type": "single", "input_1": galaxy.dataset(30_000_000)})
+        job.handler = "main"
+        job.set_state("new")
+        galaxy.session.commit()
+        self.job_id = job.id
+
+    @property
+    def job(self) -> Any:
+        """The job as the database has it now."""
+        self.galaxy.session.expire_all()
+        return self.galaxy.session.get(self.galaxy.model.Job, self.job_id)
+
+    def dispatched(self) -> Any:
+        """Let the handler pick the job up, and return its wrapper."""
+        (wrapper,) = self.handler.step()
+        return wrapper
+
+    def running(self) -> Any:
+        """The same, and let the scheduler start it."""
+        wrapper = self.dispatched()
+        self.handler.run(wrapper)
+        return wrapper
+
+    def killed(self, why: str = "memory_limit_reached", text: str = "killed") -> None:
+        """The same, and let it die."""
+        self.handler.kill(self.running(), why, text)
+
+    def end(self) -> None:
+        """Leave nothing for the handler of the next story."""
+        self.job.state = "ok"
+        self.galaxy.session.commit()

@@ -9,16 +9,17 @@ import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 import serving
 import yaml
+from galaxy_settings import settings_for
 from real_galaxy import JOB_CONF, RELEASE, ROOT, Galaxy
 
 from galaxy_memory_rules.config import load_config
-from galaxy_memory_rules.decision import client_for
 from galaxy_memory_rules.describe import describe
 from galaxy_memory_rules.messages import InputDataset, parse_job
 
@@ -56,19 +57,11 @@ def service_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def settings(tmp_path: Path) -> Iterator[Any]:
     """Write the shipped settings for a service at another address."""
-    written = []
-
-    def write(url: str, **changes: Any) -> str:
-        path = tmp_path / "memory_rules.yml"
-        shipped = yaml.safe_load((ROOT / "config" / "memory_rules.yml").read_text())
+    with ExitStack() as stack:
         # nothing is proved by a prediction that a busy machine has no time for
-        path.write_text(yaml.safe_dump({**shipped, "service_url": url, "deadline_seconds": 5, **changes}))
-        written.append(load_config(path))
-        return str(path)
-
-    yield write
-    for config in written:
-        client_for(config).close()
+        yield lambda url, **changes: stack.enter_context(
+            settings_for(tmp_path, url, **{"deadline_seconds": 5, **changes})
+        )
 
 
 @pytest.fixture

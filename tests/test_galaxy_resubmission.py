@@ -5,13 +5,12 @@ the job is picked up again. Everything but the scheduler is Galaxy's own.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import galaxy_probe.seen
 import pytest
 from galaxy_probe.seen import Call
 from real_galaxy import RELEASE, Galaxy
-from real_handler import Handler
+from real_handler import Story
 
 # Galaxy warns of much that is its own business
 pytestmark = [pytest.mark.galaxy, pytest.mark.filterwarnings("ignore")]
@@ -30,49 +29,13 @@ def galaxy(tmp_path_factory: pytest.TempPathFactory) -> Galaxy:
     return Galaxy(tmp_path_factory.mktemp("galaxy"))
 
 
-class Story:
-    """One job between a handler and its scheduler, and the calls of the rule meanwhile."""
-
-    def __init__(self, galaxy: Galaxy, function: str = "see") -> None:
-        self.galaxy = galaxy
-        galaxy.configure(**{**DISPATCHER, "function": function})
-        self.handler = Handler(galaxy)
-        self._job = galaxy.job({"type": "single", "input_1": galaxy.dataset(30_000_000)})
-        self._job.handler = "main"
-        self._job.set_state("new")
-        galaxy.session.commit()
-        self.job_id = self._job.id
-        galaxy_probe.seen.calls.clear()
-
-    @property
-    def job(self) -> Any:
-        self.galaxy.session.expire_all()
-        return self.galaxy.session.get(self.galaxy.model.Job, self.job_id)
-
-    def dispatched(self) -> Any:
-        (wrapper,) = self.handler.step()
-        return wrapper
-
-    def running(self) -> Any:
-        wrapper = self.dispatched()
-        self.handler.run(wrapper)
-        return wrapper
-
-    def killed(self, why: str = "memory_limit_reached", text: str = "killed") -> None:
-        self.handler.kill(self.running(), why, text)
-
-    def end(self) -> None:
-        """Leave nothing for the handler of the next story."""
-        self.job.state = "ok"
-        self.galaxy.session.commit()
-
-
 @pytest.fixture
 def begin(galaxy: Galaxy) -> Iterator[Callable[..., Story]]:
     begun = []
 
     def story(function: str = "see") -> Story:
-        begun.append(Story(galaxy, function))
+        galaxy_probe.seen.calls.clear()
+        begun.append(Story(galaxy, **{**DISPATCHER, "function": function}))
         return begun[-1]
 
     yield story
