@@ -95,7 +95,7 @@ def test_every_dataset_of_a_collection_counts_once(galaxy: Galaxy, kind: str) ->
         job.add_input_dataset_collection("library|input_1", whole)
         galaxy.session.commit()
     found = described(galaxy, job)
-    assert sorted(sizes_of(found)) == list(range(1, 2**depth + 1))
+    assert sorted(size or 0 for size in sizes_of(found)) == list(range(1, 2**depth + 1))
     assert {entry.name for entry in found.inputs} == {"library|input_1"}
 
 

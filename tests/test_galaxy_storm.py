@@ -124,7 +124,6 @@ def test_sixteen_thousand_of_sixteen_thousand_jobs_get_a_destination_in_a_storm(
     assert counted.total() == THREADS * JOBS_EACH
 
 
-@pytest.mark.skip(reason="without a circuit breaker in client.py each job waits: 250 s; take this line away with it")
 def test_a_service_that_hangs_holds_a_thousand_waiting_jobs_up_for_seconds(
     galaxy: Galaxy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
