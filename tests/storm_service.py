@@ -25,7 +25,8 @@ def reply(body: bytes, status: str = "200 OK") -> Fault:
     """Answer whole."""
 
     async def answer(writer: asyncio.StreamWriter) -> None:
-        writer.write(f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        described = f"Content-Type: application/json\r\nContent-Length: {len(body)}"
+        writer.write(f"HTTP/1.1 {status}\r\n{described}\r\n\r\n".encode() + body)
         await writer.drain()
 
     return answer

@@ -7,7 +7,7 @@ from pathlib import Path
 import fault_server
 import pytest
 from galaxy_settings import settings_for
-from real_galaxy import RELEASE, Galaxy
+from real_galaxy import Galaxy
 from real_handler import Story
 
 from galaxy_memory_rules.client import PredictionClient
@@ -18,14 +18,6 @@ pytestmark = [pytest.mark.galaxy, pytest.mark.filterwarnings("ignore")]
 
 GIB = 1024**3
 UNTOUCHED = "--ntasks=1 --cpus-per-task=4 --mem=8192M"
-early_call = pytest.mark.xfail(
-    RELEASE < (26, 1),
-    raises=AssertionError,
-    reason="up to 25.1 describe._attempt counts the attempt that has failed, and nothing is doubled",
-)
-same_attempt = pytest.mark.xfail(
-    raises=AssertionError, reason="what the rule itself answered for this attempt is doubled as if it had been killed"
-)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +52,6 @@ def requested(story: Story) -> tuple[int, str]:
     return request_bytes // GIB, params["gmem_attempt"]
 
 
-@early_call
 def test_each_kill_doubles_the_request(begin: Callable[[], Story]) -> None:
     story = begin()
     found = []
@@ -71,7 +62,7 @@ def test_each_kill_doubles_the_request(begin: Callable[[], Story]) -> None:
     assert found in ([(1, "1"), (2, "2"), (4, "3")], [(2, "2"), (4, "3"), (8, "4")])
 
 
-@pytest.mark.parametrize("kills", [0, pytest.param(1, marks=same_attempt)])
+@pytest.mark.parametrize("kills", [0, 1])
 def test_a_handler_that_dies_before_the_scheduler_has_the_job_changes_nothing(
     begin: Callable[[], Story], kills: int
 ) -> None:
