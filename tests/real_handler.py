@@ -26,7 +26,6 @@ class Handler:
         self._serve(galaxy)
         self.dispatched: list[Any] = []
         self.recovered: list[Any] = []
-        self.answers: list[Any] = []
         self._queue = JobHandlerQueue(
             galaxy.app, SimpleNamespace(put=self._put, recover=self._recover, url_to_destination=None)
         )
@@ -66,19 +65,15 @@ class Handler:
     def _scheduler(galaxy: Galaxy) -> Any:
         from galaxy.jobs.runners import BaseJobRunner
 
-        class Scheduler(BaseJobRunner):  # type: ignore[misc]
-            runner_name = "slurm"
-
-            def stop_job(self, job_wrapper: Any) -> None:
-                """The job is dead already."""
-
-        return Scheduler(galaxy.app, 0)
+        runner = BaseJobRunner(galaxy.app, 0)
+        # the job is dead already
+        runner.stop_job = lambda job_wrapper: None
+        return runner
 
     def _put(self, wrapper: Any) -> bool:
         """Do what a runner does first of all, while the handler waits."""
         self.dispatched.append(wrapper)
-        self.answers.append(wrapper.enqueue())
-        return bool(self.answers[-1])
+        return bool(wrapper.enqueue())
 
     def _recover(self, job: Any, wrapper: Any) -> None:
         self.recovered.append(wrapper)

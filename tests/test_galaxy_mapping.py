@@ -226,7 +226,7 @@ def test_a_job_that_was_killed_asks_for_at_least_twice_as_much(served: Galaxy) -
         destination = served.map(job, rule)
         assert destination.params["gmem_attempt"] == attempt
         requests_mib.append(request_mib(destination))
-        # as galaxy.jobs.runners.state_handlers.resubmit does it
+        # as 26.1 does it; test_galaxy_retries.py has what each release does
         job.destination_params = destination.params
         rule = served.app.job_config.get_destination(destination.resubmit[0]["environment"])
         rule.params = {**job.destination_params, **rule.params}
