@@ -197,3 +197,17 @@ def test_it_waits_for_none_of_the_trainers_packages() -> None:
     heavy = "{'sklearn', 'numpy', 'pandas', 'joblib', 'matplotlib'} & {*sys.modules}"
     program = f"import sys, trainer.check, trainer.check_rule, trainer.__main__; sys.exit(bool({heavy}))"
     assert subprocess.run([sys.executable, "-c", program], cwd=serving.ROOT).returncode == 0
+
+
+def test_a_reader_that_has_read_enough_is_no_error() -> None:
+    files = ["--config", "config/memory_rules.yml", "--job-conf", "examples/job_conf.yml"]
+    command = [sys.executable, "-m", "trainer", "check-rule", *files]
+    with subprocess.Popen(
+        command, cwd=serving.ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read()
+    # as a shell tells of a program that a closed pipe has stopped
+    assert (process.returncode, said) == (141, "")

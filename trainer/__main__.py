@@ -93,7 +93,13 @@ def _add_check_rule(commands: "argparse._SubParsersAction[argparse.ArgumentParse
 
 if __name__ == "__main__":
     try:
-        sys.exit(main(sys.argv[1:]))
+        status = main(sys.argv[1:])
+        sys.stdout.flush()
+        sys.exit(status)
+    except BrokenPipeError:
+        # `| head` has read enough; Python would complain once more of what it still has to write
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
     except KeyboardInterrupt:
         print("trainer: interrupted; what was published before stays in use", file=sys.stderr)
         sys.exit(130)
