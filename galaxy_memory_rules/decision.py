@@ -69,14 +69,14 @@ def client_for(config: RulesConfig) -> PredictionClient:
 
 
 def _decided(job: Any, tool: Any, config: RulesConfig, own_bytes: Optional[int]) -> Decision:
-    rules = config.rules_for(*tool_of(job, tool))
-    why_not = _why_not(getattr(job, "id", None), rules, config)
+    job_id, named = getattr(job, "id", None), tool_of(job, tool)
+    rules = config.rules_for(*named)
+    why_not = _why_not(job_id, rules, config)
     if why_not:
         return Decision(own_bytes=own_bytes, reasons=(why_not,))
     earlier = earlier_attempts(job)
-    job_id = getattr(job, "id", None)
     # all of it, as a test of a configuration asks for jobs that are none yet
-    key = (job_id, *tool_of(job, tool), earlier, own_bytes, id(config))
+    key = (job_id, *named, earlier, own_bytes, id(config))
     known = _decisions.get(key)
     if job_id is not None and known is not None and known[0] is config:
         return known[1]

@@ -109,6 +109,11 @@ def tell(job_id: Any, described: Optional[JobDescription], decision: Decision, f
         _warn("record", f"{file}: the decision was not recorded: {error}")
 
 
+def complain(text: str) -> None:
+    """Say in one line of the log what went wrong at a door."""
+    log.error("memory rule: %s", one_line(text, _LONGEST_TEXT))
+
+
 def _log(job_id: Any, decision: Decision) -> None:
     line = " ".join(f"{name}={json.dumps(value)}" for name, value in _told(job_id, decision).items())
     if decision.failure:

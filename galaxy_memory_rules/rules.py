@@ -1,21 +1,17 @@
 """Door 1: the dynamic rule that job_conf names."""
 
 import contextlib
-import logging
 from typing import Any, Optional
 
 from . import destinations
 from .config_file import settings_of
 from .decision import decide
 from .errors import ConfigError, DestinationError
-from .record import Decision
+from .record import Decision, complain
 from .templates import DestinationTemplate
-
-log = logging.getLogger(__name__)
 
 # Galaxy's name for the runner of an environment that is a rule.
 _RULE = "dynamic"
-_LONGEST_LOG = 1000
 
 
 # Galaxy fills the arguments by their plain names: no keyword-only ones, no decorator.
@@ -57,11 +53,7 @@ def map_job_to_destination(
     except BaseException as error:
         if destination is None:
             destination = _fall_back(app, default_destination)
-        log.error(
-            "memory rule: job %s: destination unchanged: %s",
-            _id(job),
-            destinations.one_line(f"{type(error).__name__}: {error}", _LONGEST_LOG),
-        )
+        complain(f"job {_id(job)}: destination unchanged: {type(error).__name__}: {error}")
     return destination
 
 

@@ -1,20 +1,16 @@
 """Door 2: the function that TPV's expressions and rules call."""
 
-import logging
 import math
 from typing import Any, Optional
 
 from .config_file import settings_of
 from .decision import decide
-from .destinations import one_line
 from .memory import GIB
-
-log = logging.getLogger(__name__)
+from .record import complain
 
 # Where nobody can tell what the tool requests without us: what TPV's shared database gives a tool of one core, 3.8,
 # rounded up. Slurm would take 0 for all the memory of a node.
 _USUAL_GIB = 4.0
-_LONGEST_LOG = 1000
 
 
 def predicted_mem(job: Any, tool: Any, rules_config: object, default: object) -> float:
@@ -49,7 +45,7 @@ def predicted_mem(job: Any, tool: Any, rules_config: object, default: object) ->
         raise
     # an exception in TPV's code fails the job, and stops Galaxy's handler for good when the job is a resubmitted one
     except BaseException as error:
-        _complain(f"{usual_gib:g} GiB stay: {type(error).__name__}: {error}")
+        complain(f"{usual_gib:g} GiB stay: {type(error).__name__}: {error}")
     return usual_gib
 
 
@@ -61,12 +57,8 @@ def _gib(default: Any) -> Optional[float]:
         gib = math.nan
     if math.isfinite(gib) and gib >= 0:
         return gib
-    _complain(
+    complain(
         f"default: expected a number of GiB, found {default!r}: {_USUAL_GIB:g} GiB in its place where nothing is"
         " predicted; in a rule of TPV, hand over entity.evaluate_resources(dict(locals())).mem"
     )
     return None
-
-
-def _complain(text: str) -> None:
-    log.error("memory rule: %s", one_line(text, _LONGEST_LOG))

@@ -1,18 +1,16 @@
 """Remembers for a minute which tools the service has no bundle for: at first these are most."""
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Callable, Optional
+from typing import Callable
 
 from .errors import UnknownTool
 from .messages import JobDescription
+from .remembered import Remembered
 
 REMEMBER_SECONDS = 60.0
 MOST_TOOLS = 1024
-
-_Tool = tuple[str, Optional[str]]
 
 
 class UnknownTools:
@@ -25,10 +23,8 @@ class UnknownTools:
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._lock = threading.Lock()
-        # until when, and what the service said; the oldest first
-        self._remembered: dict[_Tool, tuple[float, str]] = {}
+        # what the service said
+        self._said: Remembered[str] = Remembered(MOST_TOOLS, clock)
 
     @contextmanager
     def sparing(self, job: JobDescription) -> Iterator[None]:
@@ -40,22 +36,11 @@ class UnknownTools:
             If the service lately did not know the tool: with what it said then.
         """
         tool = (job.tool_id, job.tool_version)
-        self._recall(tool)
+        said = self._said.get(tool)
+        if said is not None:
+            raise UnknownTool(said)
         try:
             yield
         except UnknownTool as error:
-            self._remember(tool, str(error))
+            self._said.put(tool, str(error), REMEMBER_SECONDS)
             raise
-
-    def _recall(self, tool: _Tool) -> None:
-        with self._lock:
-            until, said = self._remembered.get(tool, (0.0, ""))
-        if self._clock() < until:
-            raise UnknownTool(said)
-
-    def _remember(self, tool: _Tool, said: str) -> None:
-        with self._lock:
-            self._remembered.pop(tool, None)
-            self._remembered[tool] = (self._clock() + REMEMBER_SECONDS, said)
-            if len(self._remembered) > MOST_TOOLS:
-                del self._remembered[next(iter(self._remembered))]

@@ -186,7 +186,7 @@ def test_a_fork_in_the_middle_of_a_change_leaves_the_child_able_to_ask() -> None
     with fault_server.serving(GOODS) as server:
         client = PredictionClient(f"http://localhost:{server.port}", UNHURRIED_SECONDS)
         kept = client._kept
-        with kept.breaker._lock, kept.unknown_tools._lock, addresses._lookups_lock:
+        with kept.breaker._lock, kept.unknown_tools._said._lock, addresses._lookups_lock:
             child = os.fork()
             if child == 0:
                 # ends the child if it waits for a lock that nobody will give back

@@ -59,7 +59,7 @@ def test_the_oldest_is_forgotten_when_there_are_too_many(tools: UnknownTools, cl
     jobs = [JobDescription(f"tool_{number}") for number in range(MOST_TOOLS + 1)]
     for job in jobs:
         asked(tools, job, UNKNOWN)
-    assert len(tools._remembered) == MOST_TOOLS
+    assert len(tools._said._values) == MOST_TOOLS
     assert asked(tools, jobs[0])
     assert not asked(tools, jobs[1])
     # told anew after its minute, it is the youngest

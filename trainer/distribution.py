@@ -118,11 +118,16 @@ class Beliefs:
 def _interquartile_mean(edges: Vector, cumulative: Vector) -> Vector:
     """Return the mean between the quartiles of each row of `cumulative`."""
     between = np.minimum(np.maximum(cumulative, 0.25), 0.75)
-    shares = between[:, 1:] - between[:, :-1]
-    # what lies at or below the first edge belongs to the first bin
-    shares[:, 0] += between[:, 0] - 0.25
     middles = (edges[1:] + edges[:-1]) / 2
-    return np.asarray(shares @ middles / 0.5)
+    return np.asarray(shares_of_bins(between, 0.25) @ middles / 0.5)
+
+
+def shares_of_bins(cumulative: Vector, start: float = 0.0) -> Vector:
+    """Return how much of each row's probability lies in each bin, shape (n_rows, n_bins), from `start` on."""
+    shares = cumulative[:, 1:] - cumulative[:, :-1]
+    # what lies at or below the first edge belongs to the first bin
+    shares[:, 0] += cumulative[:, 0] - start
+    return np.asarray(shares)
 
 
 def to_bytes(log_bytes: Vector) -> Vector:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from .distribution import Vector
 from .features import Matrix
-from .forest import BINS, Forest, binned
+from .forest import BINS, Forest, binned, laid_out
 
 Integers = npt.NDArray[np.int64]
 
@@ -93,8 +93,7 @@ class _FlatTree:
             owner[small] = parent[owner[small]]
         lengths = np.where(self.leaf, n_rows[owner], 0)
         starts = np.cumsum(n_rows) - n_rows
-        taken = np.arange(lengths.sum()) + np.repeat(starts[owner] - np.cumsum(lengths) + lengths, lengths)
-        return lengths, passed[taken] % BINS
+        return lengths, passed[laid_out(starts[owner], lengths)] % BINS
 
     def _parent(self) -> Integers:
         parent = np.zeros(len(self.leaf), dtype=np.int64)

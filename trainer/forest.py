@@ -27,6 +27,12 @@ def binned(log_peaks: Vector) -> tuple[Vector, Rows]:
     return edges, np.clip(np.searchsorted(edges, log_peaks, side="right") - 1, 0, BINS - 1)
 
 
+def laid_out(starts: Rows, lengths: Rows) -> Rows:
+    """Return the places of runs, one run behind the other: position minus where the run began, plus its start."""
+    ends = lengths.cumsum()
+    return np.asarray(np.arange(ends[-1]) + np.repeat(starts - ends + lengths, lengths))
+
+
 @dataclass(frozen=True)
 class Forest:
     """Regression trees over log peaks, walked without scikit-learn.
@@ -94,10 +100,9 @@ class Forest:
     def _cumulative(self, leaves: Nodes) -> Vector:
         starts = self.runs.take(leaves)
         lengths = self.runs.take(leaves + 1) - starts
-        ends = lengths.cumsum()
-        # the runs of all leaves laid one behind the other: position minus where the run began, plus its start
-        taken = np.arange(ends[-1]) + np.repeat(starts - ends + lengths, lengths)
-        shares = np.bincount(self.bins.take(taken), weights=np.repeat(1 / lengths, lengths), minlength=BINS)
+        shares = np.bincount(
+            self.bins.take(laid_out(starts, lengths)), weights=np.repeat(1 / lengths, lengths), minlength=BINS
+        )
         cumulative = np.zeros(BINS + 1)
         shares.cumsum(out=cumulative[1:])
         cumulative /= cumulative[-1]

@@ -6,7 +6,7 @@ from typing import Optional
 
 import numpy as np
 
-from .distribution import Beliefs, Vector, to_bytes
+from .distribution import Beliefs, Vector, shares_of_bins, to_bytes
 from .replay import allocated_bytes
 
 # A finer grid of requests than this does not change what is wasted by a tenth of a percent.
@@ -56,13 +56,10 @@ class Offers:
         """
         step = max((len(beliefs.edges) - 1) // _MOST_CANDIDATES, 1)
         places = np.arange(len(beliefs.edges) - 1, 0, -step)[::-1]
-        shares = beliefs.cumulative[:, 1:] - beliefs.cumulative[:, :-1]
-        # what lies at or below the first edge belongs to the first bin
-        shares[:, 0] += beliefs.cumulative[:, 0]
         units = np.sqrt(beliefs.predicted_peaks_bytes * typical_bytes) / to_bytes(beliefs.origins)
         return cls(
             beliefs.edges[places],
-            shares @ _wastage_table(beliefs.edges.tobytes(), places.tobytes()).T,
+            shares_of_bins(beliefs.cumulative) @ _wastage_table(beliefs.edges.tobytes(), places.tobytes()).T,
             1 - beliefs.cumulative[:, places],
             beliefs.origins,
             units,
