@@ -4,7 +4,8 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 Fault = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
@@ -80,23 +81,23 @@ FAULTS: tuple[Fault, ...] = (
 )
 
 
-async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def serve(faults: Sequence[Fault], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Read requests for as long as they come, and answer each by the fault of the moment."""
     try:
         while True:
             head = await reader.readuntil(b"\r\n\r\n")
             length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
             await reader.readexactly(int(length.partition(b":")[2]))
-            await FAULTS[int(time.monotonic() / CHANGES_EVERY_SECONDS) % len(FAULTS)](writer)
+            await faults[int(time.monotonic() / CHANGES_EVERY_SECONDS) % len(faults)](writer)
     except (OSError, asyncio.IncompleteReadError):
         writer.close()
 
 
-async def main(port: int) -> None:
+async def main(port: int, faults: Sequence[Fault]) -> None:
     """Serve until killed."""
-    server = await asyncio.start_server(serve, "127.0.0.1", port)
+    server = await asyncio.start_server(partial(serve, faults), "127.0.0.1", port)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1])))
+    asyncio.run(main(int(sys.argv[1]), (WELL,) if sys.argv[2:] == ["calm"] else FAULTS))
