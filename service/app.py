@@ -10,7 +10,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
 from galaxy_memory_rules import __version__
-from galaxy_memory_rules.errors import InvalidMessage, PredictionUnavailable, UnknownTool
+from galaxy_memory_rules.errors import BundleRefused, InvalidMessage, PredictionUnavailable, UnknownTool
 from galaxy_memory_rules.messages import JobDescription, MemoryRecommendation, parse_job, read_json
 
 from . import documentation, seed_address, tools
@@ -76,12 +76,12 @@ def _add_tools(app: FastAPI, predictor: Predictor) -> None:
     @app.get("/v1/tools", tags=["tools"])
     async def list_tools() -> JSONResponse:
         """List what is loaded, with the promised and the achieved failure rate."""
-        return JSONResponse({"tools": [tools.summary(found) for found in predictor.bundles.values()]})
+        return JSONResponse({"tools": [tools.summary(entry) for entry in predictor.entries.values()]})
 
     @app.get("/v1/tools/{tool:path}", tags=["tools"])
     async def show_tool(tool: str) -> JSONResponse:
         """Tell all about the bundle that answers for a tool."""
-        return JSONResponse(tools.details(predictor.find(tool)))
+        return JSONResponse(tools.details(predictor.entry(tool), predictor.find(tool)))
 
     @app.get("/health/live", tags=["health"])
     async def live() -> JSONResponse:
@@ -92,7 +92,7 @@ def _add_tools(app: FastAPI, predictor: Predictor) -> None:
     async def ready() -> JSONResponse:
         """Answer 200 only with a usable bundle."""
         predictor.require_ready()
-        return JSONResponse({"status": "ready", "tools": len(predictor.bundles)})
+        return JSONResponse({"status": "ready", "tools": len(predictor.entries)})
 
 
 def _parse_batch(message: Any) -> list[JobDescription | InvalidMessage]:
@@ -124,6 +124,8 @@ def _describe(error: Exception) -> tuple[int, dict[str, Any]]:
         return 422, {"error": "invalid", "message": str(error), "field": error.path}
     if isinstance(error, UnknownTool):
         return 404, {"error": "unknown_tool", "message": str(error)}
+    if isinstance(error, BundleRefused):
+        return 503, {"error": "bundle_refused", "message": str(error)}
     if isinstance(error, HTTPException):
         return error.status_code, {"error": "http", "message": str(error.detail)}
     return 503, {"error": "not_ready", "message": str(error)}

@@ -49,7 +49,7 @@ def batch_operation() -> dict[str, Any]:
 def openapi(app: FastAPI, predictor: Predictor) -> dict[str, Any]:
     """Return the whole document for the tools that are loaded now."""
     document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-    document["paths"].update(seed_address.openapi_paths(predictor.bundles))
+    document["paths"].update(seed_address.openapi_paths(predictor.bundles()))
     components = document.setdefault("components", {}).setdefault("schemas", {})
     components["Error"] = _ERROR
     for message in (JobDescription, MemoryRecommendation):

@@ -84,27 +84,27 @@ def parameters(found: Bundle) -> list[dict[str, Any]]:
     return [*described, _integer_parameter("slots", "cores of the job", MAX_SLOTS)]
 
 
-def openapi_paths(bundles: Mapping[str, Bundle]) -> dict[str, Any]:
+def openapi_paths(bundles: Iterable[Bundle]) -> dict[str, Any]:
     """Return the OpenAPI paths of the seed's address, one for each bundle."""
     return {
-        f"/{quote(tool)}/memory/": {
+        f"/{quote(found.tool)}/memory/": {
             "get": {
                 "tags": ["one tool by its own columns"],
-                "summary": f"Memory that {tool} needs",
-                "operationId": f"memory_of_{tool}",
+                "summary": f"Memory that {found.tool} needs",
+                "operationId": f"memory_of_{found.tool}",
                 "parameters": parameters(found),
                 "responses": {
                     "200": {
                         "description": f"From {found.sizing.rows:,} recorded jobs.",
                         "content": {
-                            "application/json": {"example": {"Tool name": tool, "Required memory": 3221225472}}
+                            "application/json": {"example": {"Tool name": found.tool, "Required memory": 3221225472}}
                         },
                     },
                     "422": {"description": "A parameter is unknown, or has a wrong value; `field` names it."},
                 },
             }
         }
-        for tool, found in bundles.items()
+        for found in bundles
     }
 
 

@@ -120,15 +120,6 @@ def load(home: Path, key: Optional[bytes] = None) -> Bundle:
     return load_build(publishing.served_build(home), key)
 
 
-def load_all(root: Path) -> Iterator[Bundle | BundleError]:
-    """Read every tool's current build below the folder of all bundles; what cannot be read is told in its place."""
-    for home in publishing.homes(root):
-        try:
-            yield load(home)
-        except BundleError as error:
-            yield error
-
-
 def load_build(folder: Path, key: Optional[bytes] = None) -> Bundle:
     """Read one build: read, check, open, in that order.
 
@@ -174,6 +165,8 @@ def _complaints_of(folder: Path) -> Iterator[None]:
     except BundleError as error:
         text = str(error)
         raise BundleError(text if text.startswith(str(folder)) else f"{folder}: {text}") from error
+    except MemoryError as error:
+        raise BundleError(f"{folder}: does not fit into the memory of this machine; not loaded") from error
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise BundleError(f"{folder / MANIFEST}: incomplete ({error!r}); train this tool again") from error
 
