@@ -146,7 +146,7 @@ def load_build(folder: Path, key: Optional[bytes] = None) -> Bundle:
             folder.name,
             _memory_bytes(model, neighbours, files, manifest),
         )
-        soundness.require_sound(schema, sizing, bundle.facts)
+        soundness.require_sound(bundle)
         return bundle
 
 
