@@ -7,12 +7,10 @@ from pathlib import Path
 from galaxy_memory_rules.errors import BundleError, PredictionUnavailable, UnknownTool
 from galaxy_memory_rules.messages import JobDescription, MemoryRecommendation
 from galaxy_memory_rules.names import tool_names
-from trainer import bundle, policy
+from trainer import bundle
 from trainer.bundle import Bundle
-from trainer.distribution import Beliefs
-from trainer.features import Features
 
-QUANTILES = (0.5, 0.9, 0.95, 0.99)
+from .recommending import recommend
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +71,7 @@ class Predictor:
         UnknownTool
             If no bundle was trained for its tool.
         """
-        return self._recommend(self.find(job.tool_id, job.tool_version), [job])[0]
+        return recommend(self.find(job.tool_id, job.tool_version), [job])[0]
 
     def recommend_all(self, jobs: Sequence[JobDescription]) -> list[MemoryRecommendation | UnknownTool]:
         """Predict many jobs, those of one tool together.
@@ -91,42 +89,7 @@ class Predictor:
             except UnknownTool as error:
                 answers[place] = error
         for tool, of_tool in places.items():
-            recommendations = self._recommend(self.bundles[tool], [jobs[place] for place in of_tool])
+            recommendations = recommend(self.bundles[tool], [jobs[place] for place in of_tool])
             for place, recommendation in zip(of_tool, recommendations, strict=True):
                 answers[place] = recommendation
         return answers
-
-    @staticmethod
-    def _recommend(found: Bundle, jobs: Sequence[JobDescription]) -> list[MemoryRecommendation]:
-        features = [found.schema.features(job) for job in jobs]
-        completed = [found.neighbours.complete(found.schema, one) for one in features]
-        beliefs = found.model.predict(found.schema.encode(features))
-        of_each = (beliefs.part(place) for place in range(len(jobs)))
-        return [_answer(found, *one) for one in zip(jobs, features, completed, of_each, strict=True)]
-
-
-def source(found: Bundle) -> str:
-    """Name the rung that answers with a bundle: ``forest``, ``line``, ``pooled``, ``static`` or another's class."""
-    return str(found.facts["model"]["source"])
-
-
-def _answer(
-    found: Bundle, job: JobDescription, features: Features, completed: list[str], beliefs: Beliefs
-) -> MemoryRecommendation:
-    request = policy.recommend(beliefs, job, features, found.schema, found.sizing)
-    distribution = beliefs[0]
-    return MemoryRecommendation(
-        memory_bytes=request.memory_bytes,
-        predicted_peak_bytes=distribution.predicted_peak_bytes,
-        quantiles={str(quantile): distribution.quantile_bytes(quantile) for quantile in QUANTILES},
-        failure_probability=round(distribution.exceedance(request.memory_bytes), 4),
-        tool=found.tool,
-        source=source(found),
-        bundle=found.name,
-        guards=request.guards,
-        reasons=(*_said(completed), *request.reasons),
-    )
-
-
-def _said(completed: list[str]) -> list[str]:
-    return [f"not told, taken from the most similar recorded job: {', '.join(completed)}"] if completed else []

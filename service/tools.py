@@ -4,7 +4,7 @@ from typing import Any
 
 from trainer.bundle import Bundle
 
-from .predictor import source
+from .recommending import source
 
 
 def summary(found: Bundle) -> dict[str, Any]:

@@ -43,8 +43,7 @@ SHAPES = [
 def means(forest: Forest, matrix: Matrix) -> list[float]:
     """The mean of each row's distribution: that of its leaves, each peak known to half a bin."""
     beliefs = forest.predict(matrix)
-    middles = (beliefs.edges[1:] + beliefs.edges[:-1]) / 2
-    return [float(np.diff(cumulative) @ middles) for cumulative in beliefs.cumulative]
+    return [float(np.diff(cumulative) @ beliefs.grid.middles) for cumulative in beliefs.cumulative]
 
 
 def half_a_bin(log_peaks: Vector) -> float:
@@ -146,7 +145,7 @@ def test_a_forest_survives_the_disk(shape: dict[str, int]) -> None:
     fitted = ExtraTreesRegressor(**{"n_estimators": 10, "random_state": 0, **shape}).fit(matrix, log_peaks)
     forest = flatten(trees_of(fitted), matrix, log_peaks)
     again = Forest.from_arrays(forest.to_arrays(), n_columns=4)
-    for name in ("roots", "inner", "feature", "threshold", "lengths", "bins", "edges"):
+    for name in ("roots", "inner", "feature", "threshold", "lengths", "bins"):
         assert np.array_equal(getattr(again, name), getattr(forest, name)), name
     assert np.array_equal(again.predict(matrix).cumulative, forest.predict(matrix).cumulative)
 

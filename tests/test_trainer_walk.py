@@ -1,6 +1,7 @@
 """The walk through all trees at once."""
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,7 +31,7 @@ HUGE = float(np.finfo(np.float32).max)
     ],
 )
 def test_a_row_goes_to_the_second_child_where_its_cell_is_above_the_threshold(row: list[float], leaf: int) -> None:
-    walk = Walk.of(ROOTS, INNER, COLUMNS, THRESHOLDS)
+    walk = Walk.of(ROOTS, INNER, COLUMNS, THRESHOLDS, 2)
     assert walk.leaves(np.array([row], dtype=np.float32)).tolist() == [[leaf]]
     assert walk.leaves(np.array([row, row], dtype=np.float32)).tolist() == [[leaf], [leaf]]
 
@@ -38,7 +39,7 @@ def test_a_row_goes_to_the_second_child_where_its_cell_is_above_the_threshold(ro
 @pytest.mark.parametrize("cell", [0.0, -0.0])
 @pytest.mark.parametrize("threshold", [0.0, -0.0])
 def test_zero_is_not_above_zero_whatever_their_signs(cell: float, threshold: float) -> None:
-    walk = Walk.of(ROOTS, np.array([True, False, False]), np.array([0]), np.array([threshold], dtype=np.float32))
+    walk = Walk.of(ROOTS, np.array([True, False, False]), np.array([0]), np.array([threshold], dtype=np.float32), 1)
     assert walk.leaves(np.array([[cell]], dtype=np.float32)).tolist() == [[0]]
 
 
@@ -55,28 +56,24 @@ def test_rows_alone_and_together_reach_scikit_learns_leaves(seed: int) -> None:
     assert np.array_equal(np.concatenate([walk.leaves(matrix[row : row + 1]) for row in range(60)]), expected)
 
 
-def _laid_out(fitted: ExtraTreesRegressor) -> tuple[Walk, np.ndarray]:
+def _laid_out(fitted: ExtraTreesRegressor) -> tuple[Walk, npt.NDArray[np.int64]]:
     """Lay scikit-learn's trees out level by level; beside the walk, the number of each tree's nodes as leaves."""
-    roots, inner, columns, thresholds = [], [], [], []
-    told = np.full((len(fitted.estimators_), max(one.tree_.node_count for one in fitted.estimators_)), -1)
-    for place, estimator in enumerate(fitted.estimators_):
-        tree = estimator.tree_
-        roots.append(len(inner))
+    trees = [estimator.tree_ for estimator in fitted.estimators_]
+    told = np.full((len(trees), max(tree.node_count for tree in trees)), -1)
+    roots: list[int] = []
+    nodes: list[tuple[bool, int, float]] = []
+    for tree, leaves in zip(trees, told, strict=True):
+        roots.append(len(nodes))
         queue = [0]
         for node in queue:
-            has_children = bool(tree.children_left[node] >= 0)
-            if has_children:
-                queue += [tree.children_left[node], tree.children_right[node]]
-                columns.append(int(tree.feature[node]))
-                thresholds.append(
-                    float(
-                        np.nextafter(np.float32(tree.threshold[node]), np.float32(-np.inf))
-                        if np.float32(tree.threshold[node]) > tree.threshold[node]
-                        else np.float32(tree.threshold[node])
-                    )
-                )
-            else:
-                told[place, node] = inner.count(False)
-            inner.append(has_children)
-    arrays = np.array(roots, dtype=np.intp), np.array(inner), np.array(columns), np.array(thresholds, dtype=np.float32)
-    return Walk.of(*arrays), told
+            inner = bool(tree.children_left[node] >= 0)
+            queue += [tree.children_left[node], tree.children_right[node]] if inner else []
+            leaves[node] = -1 if inner else sum(not before for before, _, _ in nodes)
+            # the cells are halves, and a random threshold is none in either width
+            nodes.append((inner, int(tree.feature[node]), float(np.float32(tree.threshold[node]))))
+    inside = [(column, threshold) for inner, column, threshold in nodes if inner]
+    columns, thresholds = (np.array(values) for values in zip(*inside, strict=True))
+    walk = Walk.of(
+        np.array(roots, dtype=np.intp), np.array([one[0] for one in nodes]), columns, thresholds.astype(np.float32), 5
+    )
+    return walk, told

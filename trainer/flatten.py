@@ -6,7 +6,7 @@ from typing import Any, Optional
 import numpy as np
 import numpy.typing as npt
 
-from .distribution import Vector
+from .distribution import Grid, Vector
 from .features import Matrix
 from .forest import BINS, Forest, binned, laid_out
 
@@ -52,7 +52,8 @@ def flatten(
         threshold=np.concatenate([one.thresholds() for one in flat]),
         lengths=np.concatenate([lengths for lengths, _ in counted]),
         bins=np.concatenate([bins for _, bins in counted]).astype(np.uint8),
-        edges=edges,
+        grid=Grid(edges),
+        n_columns=matrix.shape[1],
     )
 
 
@@ -74,7 +75,7 @@ class _FlatTree:
         """Round the thresholds down to float32; for float32 rows the comparison stays the same."""
         exact = self.tree.threshold[self.order][~self.leaf]
         rounded = exact.astype(np.float32)
-        return np.where(rounded > exact, np.nextafter(rounded, np.float32(-np.inf)), rounded)
+        return np.asarray(np.where(rounded > exact, np.nextafter(rounded, np.float32(-np.inf)), rounded))
 
     def count(self, matrix: Matrix, row_bins: Integers, min_rows: int) -> tuple[Integers, Integers]:
         """Return how many rows each leaf counts, and the bins of these rows, ascending."""

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from galaxy_memory_rules.errors import BundleError
 
-from .distribution import Beliefs, Rows, Vector
+from .distribution import Beliefs, Grid, Rows, Vector
 from .features import Matrix
 from .walk import Nodes, Walk
 
@@ -52,8 +52,10 @@ class Forest:
         How many training peaks each leaf counts.
     bins : array of shape (n_counted,)
         The bins of these peaks, leaf by leaf.
-    edges : float array of shape (BINS + 1,)
-        Borders of the bins, natural logarithms of bytes.
+    grid : Grid
+        The edges of the bins, natural logarithms of bytes.
+    n_columns : int
+        Columns of the rows that are predicted.
     """
 
     roots: Nodes
@@ -62,12 +64,14 @@ class Forest:
     threshold: npt.NDArray[np.float32]
     lengths: npt.NDArray[Any]
     bins: npt.NDArray[np.uint8]
-    edges: Vector
+    grid: Grid
+    n_columns: int
     walk: Walk = field(init=False, repr=False, compare=False)
     _runs: Nodes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "walk", Walk.of(self.roots, self.inner, self.feature, self.threshold))
+        walk = Walk.of(self.roots, self.inner, self.feature, self.threshold, self.n_columns)
+        object.__setattr__(self, "walk", walk)
         object.__setattr__(self, "_runs", np.append(0, self.lengths.cumsum(dtype=np.intp)))
 
     def predict(self, matrix: Matrix) -> Beliefs:
@@ -83,7 +87,7 @@ class Forest:
             leaves = self.walk.leaves(matrix[first : first + _ROWS_AT_ONCE])
             self._shares(leaves).cumsum(axis=1, out=cumulative[first : first + _ROWS_AT_ONCE, 1:])
         cumulative /= cumulative[:, -1:]
-        return Beliefs(self.edges, cumulative, np.zeros(len(matrix)))
+        return Beliefs(self.grid, cumulative, np.zeros(len(matrix)))
 
     def _shares(self, leaves: Nodes) -> Vector:
         """Add up the histograms of the leaves of each row, shape (n_rows, BINS)."""
@@ -92,10 +96,11 @@ class Forest:
         bins = self.bins.take(laid_out(starts, lengths))
         weights = (1 / lengths).repeat(lengths)
         if len(leaves) == 1:
-            return np.bincount(bins, weights, BINS)[None, :]
+            return np.asarray(np.bincount(bins, weights, BINS)[None, :], dtype=np.float64)
         counted = np.add.reduceat(lengths, np.arange(0, lengths.size, leaves.shape[1]))
         cells = bins + np.arange(0, len(leaves) * BINS, BINS).repeat(counted)
-        return np.bincount(cells, weights, len(leaves) * BINS).reshape(len(leaves), BINS)
+        counts = np.bincount(cells, weights, len(leaves) * BINS)
+        return np.asarray(counts.reshape(len(leaves), BINS), dtype=np.float64)
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return the arrays that `from_arrays` reads."""
@@ -106,7 +111,7 @@ class Forest:
             "threshold": self.threshold.astype("<f4"),
             "lengths": _narrow(self.lengths),
             "bins": self.bins.astype("|u1"),
-            "edges": self.edges.astype("<f8"),
+            "edges": self.grid.edges.astype("<f8"),
         }
 
     @classmethod
@@ -124,8 +129,10 @@ class Forest:
         _check_values(arrays, n_columns)
         roots = arrays["roots"].astype(np.intp)
         inner = _inner_nodes(arrays["inner"], len(arrays["threshold"]), len(roots))
-        _check_lengths(arrays["lengths"], np.count_nonzero(~inner), len(arrays["bins"]))
-        return cls(roots, inner, *(arrays[name] for name in ("feature", "threshold", "lengths", "bins", "edges")))
+        lengths, bins = arrays["lengths"], arrays["bins"]
+        _check_lengths(lengths, len(inner) - np.count_nonzero(inner), len(bins))
+        grid = Grid(arrays["edges"])
+        return cls(roots, inner, arrays["feature"], arrays["threshold"], lengths, bins, grid, n_columns)
 
 
 _UNSIGNED = ("|u1", "<u2", "<u4")
@@ -166,6 +173,6 @@ def _inner_nodes(packed: npt.NDArray[Any], n_inner: int, n_trees: int) -> npt.ND
     return inner
 
 
-def _check_lengths(lengths: npt.NDArray[Any], n_leaves: int, n_counted: int) -> None:
+def _check_lengths(lengths: npt.NDArray[Any], n_leaves: int | np.intp, n_counted: int) -> None:
     if len(lengths) != n_leaves or not lengths.all() or lengths.sum(dtype=np.int64) != n_counted:
         raise BundleError(f"lengths, bins: expected a run for each of {n_leaves} leaves; train this tool again")

@@ -17,7 +17,6 @@ Keys = npt.NDArray[np.int64]
 # How often a walk looks whether trees have reached their leaves: a look costs as much as two steps of one row.
 _STEPS_BETWEEN_LOOKS, _STEPS_OF_MANY = 8, 4
 _MAGNITUDE = np.int32(0x7FFFFFFF)
-_LAST = np.array([np.inf], dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,8 @@ class Walk:
     ----------
     keys : int array of shape (n_inner,)
         Column and threshold of each inner node in one number, ascending.
+    borders : int array of shape (n_columns + 1,)
+        Where the nodes of each column begin, doubled, and where those of the last one end.
     children : int array of shape (2 * n_nodes,)
         Both children of each node, doubled; a leaf is its own first child.
     roots : int array of shape (n_trees,)
@@ -42,6 +43,7 @@ class Walk:
     """
 
     keys: Keys
+    borders: Nodes
     children: Nodes
     roots: Nodes
     depth: int
@@ -53,8 +55,9 @@ class Walk:
         inner: npt.NDArray[np.bool_],
         feature: npt.NDArray[Any],
         threshold: npt.NDArray[np.float32],
+        n_columns: int,
     ) -> "Walk":
-        """Lay out trees; see `Forest` for the arrays.
+        """Lay out trees over rows of `n_columns`; see `Forest` for the arrays.
 
         Raises
         ------
@@ -69,29 +72,29 @@ class Walk:
         number[~inner] = np.arange(len(order), len(inner))
         children = np.empty((len(inner), 2), dtype=np.intp)
         children[number] = np.column_stack([number[first_child], number[first_child + inner]])
-        return cls(keys[order], 2 * children.ravel(), 2 * number[roots], _depth(roots, first_child))
+        keys = keys[order]
+        borders = 2 * keys.searchsorted(np.arange(n_columns + 1) << 32)
+        return cls(keys, borders, 2 * children.ravel(), 2 * number[roots], _depth(roots, first_child))
 
     def leaves(self, matrix: Matrix) -> Nodes:
         """Return the number of the leaf of each row in each tree, counted over all trees, shape (n_rows, n_trees)."""
-        columns = np.arange(matrix.shape[1])
         # thresholds of a lower column, or of the same and below the cell
-        passed = 2 * self.keys.searchsorted(_keys(columns, matrix))
-        ends = 2 * self.keys.searchsorted(_keys(columns, _LAST), side="right")
-        nodes = self._of_one(passed[0], ends)[None, :] if len(matrix) == 1 else self._of_many(passed)
+        passed = 2 * self.keys.searchsorted(_keys(np.arange(matrix.shape[1]), matrix))
+        nodes = self._of_one(passed[0])[None, :] if len(matrix) == 1 else self._of_many(passed)
         return (nodes >> 1) - len(self.keys)
 
-    def _of_one(self, passed: Nodes, ends: Nodes) -> Nodes:
-        """Write down the answers of all inner nodes, then walk: twice as fast, for one row, as to compare on the way."""
-        lengths = np.empty((len(passed), 2), dtype=np.intp)
-        lengths[:, 0] = passed
-        lengths[1:, 0] -= ends[:-1]
-        lengths[:, 1] = ends - passed
+    def _of_one(self, passed: Nodes) -> Nodes:
+        """Write down all nodes' answers, then walk: twice as fast, for one row, as to compare on the way."""
+        lengths = np.empty((len(passed) + 1, 2), dtype=np.intp)
+        np.subtract(passed, self.borders[:-1], out=lengths[:-1, 0])
+        np.subtract(self.borders[1:], passed, out=lengths[:-1, 1])
         # the last answer stands for all leaves
-        answers = np.append(_SECOND_OR_FIRST[: 2 * len(passed)].repeat(lengths.ravel()), _FIRST)
+        lengths[-1] = 0, 1
+        answers = _SECOND_OR_FIRST[: lengths.size].repeat(lengths.ravel())
         nodes = self.roots
         for step in range(1, self.depth + 1):
             before, nodes = nodes, self.children.take(nodes + answers.take(nodes, mode="clip"))
-            if step % _STEPS_BETWEEN_LOOKS == 0 and np.array_equal(before, nodes):
+            if step % _STEPS_BETWEEN_LOOKS == 0 and (before == nodes).all():
                 break
         return nodes
 
@@ -111,9 +114,8 @@ class Walk:
         return arrived.reshape(n_rows, -1)
 
 
-# An answer: whether it is the second child.
-_FIRST = np.uint8(0)
-_SECOND_OR_FIRST = np.tile(np.array([1, 0], dtype=np.uint8), 2**16)
+# What the nodes of each column answer, up to the row's own place and from there on: as many as a bundle may have.
+_SECOND_OR_FIRST = np.tile(np.array([1, 0], dtype=np.uint8), 2**16 + 1)
 
 
 def _keys(column: npt.NDArray[Any], value: npt.NDArray[np.float32]) -> Keys:
