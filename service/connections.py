@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # How many requests are begun before the loop looks at its connections again: refusals must not wait for all in hand.
 STARTS_IN_A_TURN = 8
 # Within how long a request that is too much is refused.
-HOLD_SECONDS = 0.04
+HOLD_SECONDS = 0.05
 
 
 class Connections(ServerState):
