@@ -17,11 +17,11 @@ from galaxy_memory_rules.errors import MemoryRulesError
 from .connections import Connections
 from .entrance import Entrance
 from .lifecycle import Lifecycle
+from .orders import BEAT, RELOAD, STOP
 from .protocol import Protocol
 from .settings import ServiceSettings
 
 APPLICATION = "service.app:from_environment"
-STOP, RELOAD, BEAT = b"s", b"r", b"."
 # Files that a process has open besides its connections: bundles while they are read, logs, modules.
 _RESERVED_FILES = 256
 # How long a client that has begun to send its request may take to finish it, when the doors are closed.
@@ -205,6 +205,11 @@ def _reload() -> None:
 
 def _raise_file_limit() -> int:
     """Allow as many open files as the system lets us, and return how many."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    # not everywhere may a process ask for what it is allowed
+    except (OSError, ValueError) as error:
+        log.warning("the limit of open files stays at %d: %s", now, error)
+        most = now
     return most if most != resource.RLIM_INFINITY else 2**31
