@@ -1,44 +1,70 @@
 """The service's command line: python -m service --models models."""
 
 import argparse
+import json
+import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import MISSING, Field, fields
+from typing import Any
+
+from galaxy_memory_rules.errors import ConfigError
+
+from . import logs
+from .listening import check_certificate, listening_socket
+from .settings import KEYS, SETTINGS_VARIABLE, ServiceSettings, load_settings
+
+log = logging.getLogger(__name__)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Serve until stopped; return 2 for a usage error, such as a port that is taken."""
-    options = _parser().parse_args(arguments)
-    if not options.models.is_dir():
-        print(f"service: {options.models}: no such folder; train first, or name another with --models", file=sys.stderr)
+    try:
+        settings = load_settings(vars(_parser().parse_args(arguments)), os.environ)
+        check_certificate(settings)
+        listening = listening_socket(settings)
+    except ConfigError as error:
+        print(f"service: {error}", file=sys.stderr)
         return 2
+    # asked for new bundles before it has the first ones, it need not end
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     # one thread for each process: with more, the slowest answers of a busy machine take ten times as long
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    import uvicorn
+    os.environ[SETTINGS_VARIABLE] = settings.to_json()
+    logs.configure(settings.log_level)
+    host, port, *_ = listening.getsockname()
+    log.info("listening at %s port %d", host, port, extra={"fields": {"settings": json.loads(settings.to_json())}})
+    if settings.workers > 1:
+        from .supervisor import supervise
 
-    from .app import MODELS_VARIABLE
+        return supervise(settings, listening)
+    from .server import serve
 
-    os.environ[MODELS_VARIABLE] = str(options.models.absolute())
-    uvicorn.run(
-        "service.app:from_environment",
-        factory=True,
-        host=options.host,
-        port=options.port,
-        workers=options.workers,
-        log_level="info",
-        access_log=False,
-    )
-    return 0
+    return serve(settings, listening)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m service", description="Serve the trainer's bundles over HTTP.")
-    parser.add_argument("--models", type=Path, required=True, help="folder of bundles that the trainer wrote")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
-    parser.add_argument("--port", type=int, default=8765, help="port to listen on (default 8765)")
-    parser.add_argument("--workers", type=int, default=1, help="processes that answer (default 1)")
+    parser = argparse.ArgumentParser(
+        prog="python -m service",
+        description="Serve the trainer's bundles over HTTP.",
+        epilog="Every option may also be set in the file, and as GMR_<OPTION> in the environment.",
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--config", metavar="FILE", help="YAML file of settings, as config/service.yml")
+    for key in fields(ServiceSettings):
+        alone: Any = {"nargs": "?", "const": "true"} if isinstance(key.default, bool) else {}
+        parser.add_argument(f"--{key.name.replace('_', '-')}", metavar=key.name.upper(), help=_help(key), **alone)
     return parser
+
+
+def _help(key: "Field[Any]") -> str:
+    """Return the help of a setting, with its default where there is one."""
+    if key.default is MISSING or key.default is None:
+        return KEYS[key.name]
+    return f"{KEYS[key.name]} (default {str(key.default).lower()})"
 
 
 if __name__ == "__main__":

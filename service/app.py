@@ -1,7 +1,6 @@
 """The routes, and which error becomes which status code."""
 
 import os
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -14,15 +13,17 @@ from galaxy_memory_rules.errors import BundleRefused, InvalidMessage, Prediction
 from galaxy_memory_rules.messages import JobDescription, MemoryRecommendation, parse_job, read_json
 
 from . import documentation, seed_address, tools
+from .lifecycle import Lifecycle
 from .predictor import Predictor
+from .settings import SETTINGS_VARIABLE, ServiceSettings
 
-MODELS_VARIABLE = "GMR_MODELS"
 MAX_BATCH_JOBS = 10_000
 
 
 def from_environment() -> FastAPI:
     """Build the application of one worker process: the command line hands the folder on by the environment."""
-    return create_app(Predictor.open(Path(os.environ[MODELS_VARIABLE])))
+    settings = ServiceSettings.from_json(os.environ[SETTINGS_VARIABLE])
+    return create_app(Predictor.open(settings.models))
 
 
 def create_app(predictor: Predictor) -> FastAPI:
@@ -90,7 +91,9 @@ def _add_tools(app: FastAPI, predictor: Predictor) -> None:
 
     @app.get("/health/ready", tags=["health"])
     async def ready() -> JSONResponse:
-        """Answer 200 only with a usable bundle."""
+        """Answer 200 only with a usable bundle, and not when about to stop."""
+        if Lifecycle.stopping:
+            raise PredictionUnavailable("the service is stopping")
         predictor.require_ready()
         return JSONResponse({"status": "ready", "tools": len(predictor.entries)})
 
