@@ -38,7 +38,9 @@ def main() -> None:
         ]
     theirs, ours = (statistics.median(times) for times in zip(*pairs, strict=True))
     ratio = statistics.median(their / our for their, our in pairs)
-    print(f"one prediction, {len(records):,} recorded jobs of {recorded_jobs().name}, served by {made.learned.rung.name}")
+    print(
+        f"one prediction, {len(records):,} recorded jobs of {recorded_jobs().name}, served by {made.learned.rung.name}"
+    )
     print(f"  Pipeline.predict on a one-row DataFrame   {theirs * 1e6:8.0f} us")
     print(f"  a whole recommendation by our service     {ours * 1e6:8.0f} us")
     print(f"  {ratio:.0f} times faster (goal: {GOAL})")

@@ -13,13 +13,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlencode
 
-import many_tools
+import many_forests
 import model_servers
 import requests
 import servers
 import trained_forest
 import wrk
-from goals import Pace, Row, main, skipped
+from goals import Pace, Row, main
 from servers import Server
 from wrk import Load, Request
 
@@ -64,12 +64,10 @@ def bentoml(pace: Pace) -> Iterator[Row]:
 
 def _against(package: str, pace: Pace) -> Row:
     what = f"against {package} serving the seed's pipeline, requests/s"
-    installed = model_servers.install(package)
-    if installed.problem:
-        return skipped(what, f"at least {MODEL_SERVER_RATE} x", installed.problem)
+    programs = model_servers.install(package)
     start, asked = model_servers.SERVERS[package]
     ask, many = asked(), MODEL_SERVER_CONNECTIONS
-    with _published() as models, servers.ours(models) as us, start(installed.programs) as them:
+    with _published() as models, servers.ours(models) as us, start(programs) as them:
         ours, theirs = _in_turns(
             pace, lambda: _post(us, pace, many), lambda: wrk.run(them.url, ask, pace.seconds, many)
         )
@@ -109,7 +107,9 @@ def memory(pace: Pace) -> Iterator[Row]:
     """Measure what the service takes without a bundle, and what many bundles add when each was asked once."""
     with TemporaryDirectory() as folder, servers.ours(Path(folder), wait_for="/health/live") as us:
         empty = us.rss_bytes
-    yield Row("memory, empty service", f"{empty / MB:.0f} MB", f"at most {EMPTY_BYTES / MB:.0f} MB", empty <= EMPTY_BYTES)
+    yield Row(
+        "memory, empty service", f"{empty / MB:.0f} MB", f"at most {EMPTY_BYTES / MB:.0f} MB", empty <= EMPTY_BYTES
+    )
     with TemporaryDirectory() as folder:
         names = _many(Path(folder))
         job = trained_forest.different_jobs()[0]
@@ -132,7 +132,7 @@ def _published() -> Iterator[Path]:
 
 
 def _many(root: Path) -> list[str]:
-    return many_tools.make(trained_forest.train(most=TOOL_ROWS).bundle, root, TOOLS)
+    return many_forests.publish(trained_forest.train(most=TOOL_ROWS), root, TOOLS)
 
 
 def _post(us: Server, pace: Pace, connections: int = 16) -> Load:

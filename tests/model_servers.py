@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any
 
+from goals import CannotMeasure
 from seeds_pipeline import LABEL, ROOT, read_table
 from servers import TESTS, Server, running
 from serving import free_port
@@ -18,29 +19,32 @@ from wrk import Request
 _INSTALL_SECONDS = 900
 
 
-class Installed(NamedTuple):
-    """Where a package's programs are, or why it could not be installed."""
+def install(package: str) -> Path:
+    """Make the package's environment once, and return where its programs are; later runs find it.
 
-    programs: Path
-    problem: str
-
-
-def install(package: str) -> Installed:
-    """Make the package's environment once; later runs find it."""
+    Raises
+    ------
+    CannotMeasure
+        If it will not install here.
+    """
     environment = ROOT / f".venv-{package}"
     programs, ready = environment / "bin", environment / "ready"
-    if ready.exists():
-        return Installed(programs, "")
-    pip = [str(programs / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    if not ready.exists():
+        pip = [str(programs / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+        _install([sys.executable, "-m", "venv", str(environment)], package)
+        _install([*pip, package, "pandas", "scikit-learn"], package)
+        ready.touch()
+    return programs
+
+
+def _install(command: Sequence[str], package: str) -> None:
     try:
-        for command in ([sys.executable, "-m", "venv", str(environment)], [*pip, package, "pandas", "scikit-learn"]):
-            subprocess.run(command, check=True, capture_output=True, text=True, timeout=_INSTALL_SECONDS)
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=_INSTALL_SECONDS)
     except subprocess.CalledProcessError as error:
-        return Installed(programs, f"it will not install: {(error.stderr or 'no word why').strip().splitlines()[-1]}")
-    except subprocess.TimeoutExpired:
-        return Installed(programs, f"it will not install within {_INSTALL_SECONDS} seconds")
-    ready.touch()
-    return Installed(programs, "")
+        told = (error.stderr or "no word why").strip().splitlines()[-1]
+        raise CannotMeasure(f"{package} will not install: {told}") from error
+    except subprocess.TimeoutExpired as error:
+        raise CannotMeasure(f"{package} will not install within {_INSTALL_SECONDS} seconds") from error
 
 
 @contextmanager

@@ -27,13 +27,17 @@ def cpu_seconds(pid: int) -> float:
 
 
 def rss_bytes(pid: int) -> int:
-    """Return the resident memory of a process tree; pages that several share count once."""
-    return sum(_pss_bytes(member) for member in members(pid))
+    """Return the resident memory of a process tree; pages that several share count for each of them."""
+    return sum(_rss_bytes(member) for member in members(pid))
 
 
-def _pss_bytes(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    [kib] = [line.split()[1] for line in lines if line.startswith("Pss:")]
+def _rss_bytes(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        # it ended since it was listed
+        return 0
+    [kib] = [line.split()[1] for line in lines if line.startswith("Rss:")]
     return int(kib) * 1024
 
 

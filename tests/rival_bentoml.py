@@ -12,7 +12,7 @@ class SeedsPipeline:
     def __init__(self) -> None:
         self.pipeline = seeds_way(read_table())
 
-    @bentoml.api
+    @bentoml.api  # type: ignore[untyped-decorator]  # BentoML is in an environment of its own
     def predict(self, rows: pd.DataFrame) -> list[float]:
         """Predict the rows of a request."""
         return [float(peak) for peak in self.pipeline.predict(rows)]

@@ -6,7 +6,7 @@ from mlserver.types import InferenceRequest, InferenceResponse
 from seeds_pipeline import read_table, seeds_way
 
 
-class SeedsPipeline(MLModel):
+class SeedsPipeline(MLModel):  # type: ignore[misc]  # MLServer is in an environment of its own
     """The fitted Pipeline."""
 
     async def load(self) -> bool:

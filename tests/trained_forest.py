@@ -12,12 +12,12 @@ from sklearn.ensemble import ExtraTreesRegressor
 
 sys.path.insert(0, str(ROOT))
 
-from trainer import bundle, publishing  # noqa: E402
-from trainer.candidates import Candidate  # noqa: E402
-from trainer.learning import Settings  # noqa: E402
-from trainer.readers import read  # noqa: E402
-from trainer.records import JobRecord  # noqa: E402
-from trainer.training import Trained, train_tool  # noqa: E402
+from trainer import bundle, publishing
+from trainer.candidates import Candidate
+from trainer.learning import Settings
+from trainer.readers import read
+from trainer.records import JobRecord
+from trainer.training import Trained, train_tool
 
 DIFFERENT_JOBS = 600
 

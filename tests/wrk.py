@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from goals import Row, skipped
+from goals import CannotMeasure
 
 _SCRIPT = Path(__file__).with_name("wrk.lua")
 _RESULT = "RESULT "
@@ -65,11 +65,6 @@ class Load:
         return self.broken + self.timeouts + sum(n for status, n in self.statuses.items() if status >= 500)
 
 
-def missing(what: str, goal: str) -> Row | None:
-    """Return a row that says why nothing is measured, where wrk is not installed."""
-    return None if shutil.which("wrk") else skipped(what, goal, "wrk is not installed: apt-get install wrk")
-
-
 def run(
     url: str, requests: Sequence[Request], seconds: float, connections: int = 16, pause_seconds: float = 0.0
 ) -> Load:
@@ -96,7 +91,14 @@ def start(
         How many, each of which waits for its answer before it asks again.
     pause_seconds : float
         How long a connection waits before it asks again.
+
+    Raises
+    ------
+    CannotMeasure
+        If wrk is not installed.
     """
+    if not shutil.which("wrk"):
+        raise CannotMeasure("wrk is not installed: apt-get install wrk")
     with TemporaryDirectory() as folder:
         file = Path(folder) / "requests.tsv"
         file.write_text("".join("\t".join(one) + "\n" for one in requests))
