@@ -66,11 +66,9 @@ def make_current(home: Path, content: str) -> None:
     beside.replace(home / "current")
 
 
-def publish_bad(good: Path, number: int, dice: random.Random) -> str:
-    """Publish what must be refused, in each of the ways in turn; return the name of the way."""
-    name, spoil = list(WAYS.items())[number % len(WAYS)]
-    make_current(good.parent, spoil(good, number, dice))
-    return name
+def publish_bad(good: Path, way: str, number: int, dice: random.Random) -> None:
+    """Publish what must be refused, in one of the ways; no two builds get the same number, good or bad."""
+    make_current(good.parent, WAYS[way](good, number, dice))
 
 
 def _damaged(damage: Damage) -> Callable[[Path, int, random.Random], str]:

@@ -1,5 +1,6 @@
 """New bundles under load, good ones and bad ones in turn (S3)."""
 
+import itertools
 import json
 import random
 import shutil
@@ -123,7 +124,8 @@ def _reloads(root: Path, bases: Sequence[Base], jobs: Sequence[Any], workers: in
 
 def _publish_in_turn(us: Server, home: Path, bases: Sequence[Base], known: dict[str, Answers], count: int) -> int:
     """Publish good and bad in turn; return how often the service answered with something else than it should."""
-    dice, unseen, served = random.Random(5), 0, _name(bases[0].build)
+    dice, ways = random.Random(5), itertools.cycle(bad_bundles.WAYS)
+    unseen, served = 0, _name(bases[0].build)
     for number in range(count):
         base = bases[number % len(bases)]
         if number % 2 == 0:
@@ -134,7 +136,7 @@ def _publish_in_turn(us: Server, home: Path, bases: Sequence[Base], known: dict[
             us.process.send_signal(signal.SIGHUP)
             unseen += not _is_served(us, served, _PICK_UP_SECONDS)
         else:
-            bad_bundles.publish_bad(home / base.build.name, number // 2, dice)
+            bad_bundles.publish_bad(home / base.build.name, next(ways), number, dice)
             us.process.send_signal(signal.SIGHUP)
             time.sleep(_REFUSAL_SECONDS)
             unseen += not _is_served(us, served, 0)
