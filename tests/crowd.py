@@ -11,7 +11,7 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable
 
-from raw_http import head, read_answer
+from raw_exchange import head, read_answer
 
 _DRIP_SECONDS = 1.0
 _UNREAD_SECONDS = 30.0

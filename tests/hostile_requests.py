@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
-from raw_http import head, post
+from raw_exchange import head, post
 
 PREDICT, BATCH = "/v1/predict", "/v1/predict/batch"
 TOOL = "bowtie2"

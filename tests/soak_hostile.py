@@ -13,7 +13,7 @@ import schemathesis
 import servers
 import trained_forest
 from goals import Pace, Row
-from raw_http import Answer, HalfAnswer, exchange
+from raw_exchange import Answer, HalfAnswer, exchange
 from schemathesis import Case, GenerationMode
 from schemathesis.core.errors import InvalidSchema
 from schemathesis.core.result import Ok, Result

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import servers
 import trained_forest
 from goals import Pace, Row
-from raw_http import Answer, HalfAnswer, head, post, read_answer
+from raw_exchange import Answer, HalfAnswer, head, post, read_answer
 from servers import Server
 
 STOPS = 20
