@@ -18,14 +18,14 @@ _UNREAD_SECONDS = 30.0
 _AT_ONCE = 200
 
 
-async def idle(port: int, gate: asyncio.Semaphore) -> asyncio.StreamReader:
+async def idle(port: int, gate: asyncio.Semaphore) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Ask once, and stay connected."""
     async with gate:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(head("GET", "/health/live"))
         await read_answer(reader)
-    # the transport lives as long as its reader does
-    return reader
+    # a writer that nobody holds closes its connection
+    return reader, writer
 
 
 async def drip_head(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -83,7 +83,7 @@ async def main(port: int, idle_clients: int, slow_clients: int) -> None:
     await asyncio.gather(*(event.wait() for event in connected))
     print(f"connected {len(idlers)} {len(tasks)}", flush=True)
     while await asyncio.to_thread(sys.stdin.readline):
-        print(sum(not reader.at_eof() for reader in idlers), flush=True)
+        print(sum(not reader.at_eof() for reader, _ in idlers), flush=True)
 
 
 if __name__ == "__main__":

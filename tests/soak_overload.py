@@ -17,13 +17,15 @@ from wrk import Request
 
 TIMES = 5
 LEAST_SHARE, MOST_REFUSAL_SECONDS = 0.8, 0.1
-_CONNECTIONS = 1_000
+_CONNECTIONS = 3_000
+# more than is to be reached: the wait for an answer comes on top of the pause
+_AIM = 6
 _SECONDS = 20
 _PROBE_PAUSE_SECONDS = 0.02
 
 
 def overload(pace: Pace) -> Iterator[Row]:
-    """Measure the capacity, then ask five times as often.
+    """Measure the capacity, then ask at least five times as often.
 
     wrk's connections ask, wait for the answer and pause so long that all of them together make the rate.
     """
@@ -33,16 +35,18 @@ def overload(pace: Pace) -> Iterator[Row]:
         trained_forest.publish(trained_forest.train(), Path(folder))
         with servers.ours(Path(folder)) as us:
             capacity = wrk.run(us.url, ask, seconds).per_second
-            pause_seconds = _CONNECTIONS / (TIMES * capacity)
+            pause_seconds = _CONNECTIONS / (_AIM * capacity)
             with wrk.start(us.url, ask, seconds, _CONNECTIONS, pause_seconds) as load:
                 refusals = _refusals(us, ask, seconds)
                 seen = wrk.result(load)
     share = seen.statuses.get(200, 0) / seen.seconds / capacity
     others = {status: count for status, count in seen.statuses.items() if status not in (200, 503)}
     faults = sum(others.values()) + seen.broken + seen.timeouts
-    what = f"overload, {seen.per_second / capacity:.1f} x capacity ({capacity:,.0f} requests/s) asked"
+    times = seen.per_second / capacity
+    what = f"overload, {times:.1f} x capacity ({capacity:,.0f} requests/s) asked"
     told = f"{share:.0%} of capacity as good answers, {faults} neither 200 nor 503"
-    yield Row(what, told, f"at least {LEAST_SHARE:.0%}, 0", share >= LEAST_SHARE and not faults)
+    goal = f"at least {TIMES} x asked, at least {LEAST_SHARE:.0%}, 0"
+    yield Row(what, told, goal, times >= TIMES and share >= LEAST_SHARE and not faults)
     worst = max(refusals, default=0.0)
     told = f"worst of {len(refusals)}: {worst * 1e3:.0f} ms; worst answer of all {seen.worst_seconds * 1e3:.0f} ms"
     goal = f"some, within {MOST_REFUSAL_SECONDS * 1e3:.0f} ms"
