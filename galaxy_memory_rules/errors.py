@@ -8,6 +8,7 @@
     ├── InvalidMessage                  a JobDescription or MemoryRecommendation is wrong (names the field)
     ├── PredictionUnavailable           the service could not be asked, or its answer could not be used
     │   ├── UnknownTool                 the service answers, but has no bundle for this tool
+    │   ├── BundleRefused               the service has a bundle for this tool, but it is damaged, or predicts nonsense
     │   ├── JobRefused                  the service answers, but found a field of this job wrong
     │   └── ServiceBusy                 the service asks to be left alone for a while
     ├── DestinationError                a request could not be written into a destination
@@ -72,6 +73,10 @@ class PredictionUnavailable(MemoryRulesError):
 
 class UnknownTool(PredictionUnavailable):
     """The service answers, but has no bundle for this tool."""
+
+
+class BundleRefused(PredictionUnavailable):
+    """The service has a bundle for this tool, but it is damaged, or predicts what no job can need."""
 
 
 class JobRefused(PredictionUnavailable):

@@ -23,9 +23,6 @@ def main(arguments: Sequence[str]) -> int:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     import uvicorn
 
-    from .app import MODELS_VARIABLE
-
-    os.environ[MODELS_VARIABLE] = str(settings.models)
     os.environ[SETTINGS_VARIABLE] = settings.to_json()
     uvicorn.run(
         "service.app:from_environment",

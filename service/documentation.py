@@ -1,16 +1,28 @@
 """OpenAPI of what FastAPI cannot see for itself: the messages, which we parse, and the tools, which come and go."""
 
+from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from fastapi import FastAPI
+import fastapi_offline
+from fastapi import FastAPI, Response
+from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
+from fastapi.responses import HTMLResponse
+from fastapi.staticfiles import StaticFiles
 from pydantic import TypeAdapter
 
 from galaxy_memory_rules.messages import JobDescription, MemoryRecommendation
 
-from . import seed_address
+from . import seed_address, wire
+from .predicting import Serving
 from .predictor import Predictor
 
+PREDICT = "/v1/predict"
+BATCH = "/v1/predict/batch"
+_DOCUMENT = "/openapi.json"
+# Swagger UI comes from a package: a Galaxy server often has no way out to a content delivery network.
+_PAGE_FILES = "/static-offline-docs"
 _REFERENCE = "#/components/schemas/{model}"
 _EXAMPLE_JOB = {
     "tool_id": "toolshed.g2.bx.psu.edu/repos/devteam/bowtie2/bowtie2/2.5.0+galaxy0",
@@ -20,35 +32,56 @@ _EXAMPLE_JOB = {
 }
 _JOB = {"$ref": _REFERENCE.format(model="JobDescription")}
 _RECOMMENDATION = {"$ref": _REFERENCE.format(model="MemoryRecommendation")}
+_REFUSED = {"content": {"application/json": {"schema": {"$ref": _REFERENCE.format(model="Error")}}}}
+_REFUSALS = {
+    "401": "A token is asked for, and this is not the one",
+    "404": "No bundle for this tool",
+    "413": "The body is too large",
+    "415": "The body is compressed",
+    "422": "A field is wrong; `field` names it",
+    "503": "No usable bundle, or too much to do",
+}
 _ERROR = {
     "type": "object",
     "required": ["error", "message"],
     "properties": {
         "error": {"type": "string", "description": "unknown_tool, invalid, not_ready, ..."},
         "message": {"type": "string"},
+        "request_id": {"type": "string", "description": "as in the header X-Request-ID; not inside a batch"},
         "field": {"type": "string", "description": "path of the field that is wrong, as in inputs[0].size_bytes"},
     },
 }
 
 
-def predict_operation() -> dict[str, Any]:
-    """Describe ``POST /v1/predict``."""
-    return _operation(_JOB, _EXAMPLE_JOB, _RECOMMENDATION)
+def add_pages(app: FastAPI, serving: Serving) -> None:
+    """Serve ``/docs`` and the document behind it, which is written once for each set of bundles."""
+    written: WeakKeyDictionary[Predictor, bytes] = WeakKeyDictionary()
+    app.mount(_PAGE_FILES, StaticFiles(directory=Path(fastapi_offline.__file__).parent / "static"))
 
+    # no coroutine: it runs in a thread, as a thousand tools take a while
+    @app.get(_DOCUMENT, include_in_schema=False)
+    def document() -> Response:
+        predictor = serving.predictor
+        if predictor not in written:
+            written[predictor] = wire.encode(openapi(app, predictor))
+        return Response(written[predictor], media_type="application/json")
 
-def batch_operation() -> dict[str, Any]:
-    """Describe ``POST /v1/predict/batch``."""
-    answers = {"type": "array", "items": {"anyOf": [_RECOMMENDATION, _reference("Error")]}}
-    return _operation(
-        {"type": "object", "required": ["jobs"], "properties": {"jobs": {"type": "array", "items": _JOB}}},
-        {"jobs": [_EXAMPLE_JOB]},
-        {"type": "object", "properties": {"recommendations": answers}},
-    )
+    @app.get("/docs", include_in_schema=False)
+    async def page() -> HTMLResponse:
+        return get_swagger_ui_html(
+            openapi_url=_DOCUMENT,
+            title=app.title,
+            swagger_js_url=f"{_PAGE_FILES}/swagger-ui-bundle.js",
+            swagger_css_url=f"{_PAGE_FILES}/swagger-ui.css",
+            swagger_favicon_url=f"{_PAGE_FILES}/favicon.png",
+            swagger_ui_parameters={"defaultModelsExpandDepth": -1},
+        )
 
 
 def openapi(app: FastAPI, predictor: Predictor) -> dict[str, Any]:
     """Return the whole document for the tools that are loaded now."""
     document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    document["paths"].update({PREDICT: {"post": _predict_operation()}, BATCH: {"post": _batch_operation()}})
     document["paths"].update(seed_address.openapi_paths(predictor.bundles))
     components = document.setdefault("components", {}).setdefault("schemas", {})
     components["Error"] = _ERROR
@@ -59,15 +92,28 @@ def openapi(app: FastAPI, predictor: Predictor) -> dict[str, Any]:
     return document
 
 
-def _operation(body: dict[str, Any], example: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
-    refused = {"content": {"application/json": {"schema": _reference("Error")}}}
+def _predict_operation() -> dict[str, Any]:
+    return _operation("Recommend the memory to request for one job", _JOB, _EXAMPLE_JOB, _RECOMMENDATION)
+
+
+def _batch_operation() -> dict[str, Any]:
+    answers = {"type": "array", "items": {"anyOf": [_RECOMMENDATION, _reference("Error")]}}
+    return _operation(
+        "Recommend for at most 10,000 jobs; one that is wrong or unknown gets an error in its place",
+        {"type": "object", "required": ["jobs"], "properties": {"jobs": {"type": "array", "items": _JOB}}},
+        {"jobs": [_EXAMPLE_JOB]},
+        {"type": "object", "properties": {"recommendations": answers}},
+    )
+
+
+def _operation(summary: str, body: dict[str, Any], example: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
     return {
+        "tags": ["predict"],
+        "summary": summary,
         "requestBody": {"required": True, "content": {"application/json": {"schema": body, "example": example}}},
         "responses": {
             "200": {"description": "What to request, and why", "content": {"application/json": {"schema": answer}}},
-            "404": {"description": "No bundle for this tool", **refused},
-            "422": {"description": "A field is wrong; `field` names it", **refused},
-            "503": {"description": "No bundle is loaded", **refused},
+            **{status: {"description": why, **_REFUSED} for status, why in _REFUSALS.items()},
         },
     }
 

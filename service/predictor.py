@@ -1,7 +1,7 @@
 """Finds the bundle for a job, predicts, and applies the policy."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from galaxy_memory_rules.errors import BundleError, PredictionUnavailable, UnknownTool
@@ -26,7 +26,8 @@ class Predictor:
         Where several are known by the same family or bare name, the one with the most records answers for it.
     """
 
-    def __init__(self, bundles: Iterable[Bundle]) -> None:
+    def __init__(self, bundles: Iterable[Bundle], refused: Mapping[str, str] | None = None) -> None:
+        self.refused = dict(refused or {})
         self.bundles = {found.tool: found for found in bundles}
         self._by_name = dict(self.bundles)
         for found in sorted(self.bundles.values(), key=lambda found: -found.sizing.rows):
