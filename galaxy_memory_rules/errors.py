@@ -8,7 +8,7 @@
     ├── InvalidMessage                  a JobDescription or MemoryRecommendation is wrong (names the field)
     ├── PredictionUnavailable           the service could not be asked, or its answer could not be used
     │   ├── UnknownTool                 the service answers, but has no bundle for this tool
-    │   ├── BundleRefused               the service has a bundle for this tool, but it is damaged, or predicts nonsense
+    │   ├── BundleRefused           the service answers, but this tool's bundle is damaged or not to be trusted
     │   ├── JobRefused                  the service answers, but found a field of this job wrong
     │   └── ServiceBusy                 the service asks to be left alone for a while
     ├── DestinationError                a request could not be written into a destination
@@ -76,7 +76,7 @@ class UnknownTool(PredictionUnavailable):
 
 
 class BundleRefused(PredictionUnavailable):
-    """The service has a bundle for this tool, but it is damaged, or predicts what no job can need."""
+    """The service answers, but this tool's bundle is damaged or not to be trusted."""
 
 
 class JobRefused(PredictionUnavailable):

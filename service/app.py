@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from galaxy_memory_rules import __version__
 from galaxy_memory_rules.errors import MemoryRulesError, PredictionUnavailable
 
-from . import documentation, refusals, seed_address, tools, wire
+from . import documentation, inference, refusals, seed_address, tools, wire
 from .door import Door
 from .lifecycle import Lifecycle
 from .predicting import Predicting, Serving, recommend
@@ -50,6 +50,7 @@ def create_app(serving: Serving, settings: ServiceSettings) -> Door:
         app.add_exception_handler(error, _refuse)
     _add_health(app, serving)
     _add_tools(app, serving)
+    app.include_router(inference.routes(serving, settings))
     if settings.docs:
         documentation.add_pages(app, serving)
     predicting = Predicting(serving, settings)
@@ -71,31 +72,31 @@ def _add_health(app: FastAPI, serving: Serving) -> None:
             raise PredictionUnavailable("the service is about to stop")
         predictor = serving.predictor
         predictor.require_ready()
-        refused = dict(predictor.refused)
-        return JSONResponse({"status": "ready", "tools": len(predictor.bundles), "refused": refused})
+        return JSONResponse({"status": "ready", "tools": len(predictor.entries), "refused": predictor.refused})
 
 
 def _add_tools(app: FastAPI, serving: Serving) -> None:
     @app.get("/v1/tools", tags=["tools"])
     async def list_tools() -> JSONResponse:
         """List what is loaded, with the promised and the achieved failure rate."""
-        return JSONResponse({"tools": [tools.summary(found) for found in serving.predictor.bundles.values()]})
+        return JSONResponse({"tools": [tools.summary(entry) for entry in serving.predictor.entries.values()]})
 
     @app.get("/v1/tools/{tool:path}", tags=["tools"])
     async def show_tool(tool: str) -> JSONResponse:
         """Tell all about the bundle that answers for a tool."""
-        return JSONResponse(tools.details(serving.predictor.find(tools.checked_id(tool))))
+        predictor, tool = serving.predictor, tools.checked_id(tool)
+        return JSONResponse(tools.details(predictor.entry(tool), predictor.find(tool)))
 
     # the tool may be a ToolShed id with slashes of its own
     @app.get("/{tool:path}/memory/", include_in_schema=False)
     async def memory(tool: str, request: Request) -> Response:
         predictor = serving.predictor
         job = seed_address.parse_query(predictor.find(tools.checked_id(tool)), request.query_params.multi_items())
-        [recommendation] = recommend(predictor, [job])
-        return JSONResponse(seed_address.answer(recommendation))
+        return JSONResponse(seed_address.answer(recommend(predictor, job)))
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
-    status, content = refusals.refusal(error)
+    is_inference = request.scope["path"].startswith(f"{inference.PREFIX}/")
+    status, content = inference.refusal(error) if is_inference else refusals.refusal(error)
     # what a client wrote may hold what the framework's JSON cannot write
     return Response(wire.encode(content), status, refusals.headers_of(error), "application/json")

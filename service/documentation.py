@@ -1,5 +1,6 @@
 """OpenAPI of what FastAPI cannot see for itself: the messages, which we parse, and the tools, which come and go."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -12,9 +13,13 @@ from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from pydantic import TypeAdapter
 
+from galaxy_memory_rules.errors import BundleError, BundleRefused
 from galaxy_memory_rules.messages import JobDescription, MemoryRecommendation
+from trainer.features import FeatureSchema
+from trainer.manifest import read_manifest
 
 from . import seed_address, wire
+from .catalogue import Entry
 from .predicting import Serving
 from .predictor import Predictor
 
@@ -82,7 +87,8 @@ def openapi(app: FastAPI, predictor: Predictor) -> dict[str, Any]:
     """Return the whole document for the tools that are loaded now."""
     document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     document["paths"].update({PREDICT: {"post": _predict_operation()}, BATCH: {"post": _batch_operation()}})
-    document["paths"].update(seed_address.openapi_paths(predictor.bundles))
+    for entry in predictor.entries.values():
+        document["paths"].update(_seed_path(predictor, entry))
     components = document.setdefault("components", {}).setdefault("schemas", {})
     components["Error"] = _ERROR
     for message in (JobDescription, MemoryRecommendation):
@@ -90,6 +96,26 @@ def openapi(app: FastAPI, predictor: Predictor) -> dict[str, Any]:
         components.update(schema.pop("$defs", {}))
         components[message.__name__] = schema
     return document
+
+
+def _seed_path(predictor: Predictor, entry: Entry) -> dict[str, Any]:
+    try:
+        schema, facts = _columns(predictor, entry)
+        return seed_address.openapi_path(entry.tool, entry.rows, seed_address.parameters(schema, facts["sizes_bytes"]))
+    # one that cannot be described costs the others nothing; asked for a prediction, it tells what is wrong
+    except (BundleRefused, LookupError, TypeError, ValueError, AttributeError):
+        return {}
+
+
+def _columns(predictor: Predictor, entry: Entry) -> tuple[FeatureSchema, Mapping[str, Any]]:
+    try:
+        # the manifest tells: a thousand models need not be opened for a page
+        manifest = read_manifest(entry.folder)
+    except BundleError:
+        # a build whose files are gone may still be served from memory
+        found = predictor.find(entry.tool)
+        return found.schema, found.facts
+    return FeatureSchema.from_dict(manifest["schema"]), manifest["facts"]
 
 
 def _predict_operation() -> dict[str, Any]:

@@ -17,7 +17,9 @@ from .settings import ServiceSettings
 
 MAX_BATCH_JOBS = 10_000
 # After so many jobs of a batch others get their turn: a few milliseconds.
-_JOBS_AT_ONCE = 200
+JOBS_AT_ONCE = 200
+# What a model's numbers may lead to where they are not numbers any more.
+_NONSENSE = (ArithmeticError, ValueError, Warning)
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +53,7 @@ class Predicting:
     async def predict(self, headers: Headers, receive: Receive) -> bytes:
         """Recommend the memory to request for one job."""
         job = parse_job(wire.decode(await read_body(headers, receive, self._max_body_bytes)))
-        return wire.encode(recommend(self._serving.predictor, [job])[0])
+        return wire.encode(recommend(self._serving.predictor, job))
 
     async def predict_batch(self, headers: Headers, receive: Receive) -> bytes:
         """Recommend for at most 10,000 jobs; one that is wrong or unknown gets an error in its place."""
@@ -60,22 +62,19 @@ class Predicting:
         return wire.encode({"recommendations": [_entry(outcome) for outcome in outcomes]})
 
 
-def recommend(predictor: Predictor, jobs: Sequence[JobDescription]) -> list[MemoryRecommendation]:
-    """Predict jobs of one tool, and let no nonsense out.
+def recommend(predictor: Predictor, job: JobDescription) -> MemoryRecommendation:
+    """Predict one job, and let no nonsense out.
 
     Raises
     ------
     UnknownTool
-        If no bundle was trained for the tool.
+        If no bundle was trained for its tool.
     BundleRefused
         If its bundle cannot be used, or predicts what no job can need.
     """
-    try:
-        recommendations = predictor.recommend_all(jobs)
-    except (ArithmeticError, ValueError, Warning) as error:
-        log.exception("%s: its bundle cannot predict", jobs[0].tool_id)
-        raise BundleRefused(f"the bundle of {jobs[0].tool_id} cannot predict this job; train it again") from error
-    return [_checked(recommendation) for recommendation in recommendations]
+    recommendation = _predict(predictor, job)
+    metrics.count_prediction(recommendation)
+    return recommendation
 
 
 async def recommend_each(predictor: Predictor, jobs: Sequence[JobDescription | InvalidMessage]) -> list[Outcome]:
@@ -93,20 +92,39 @@ async def recommend_each(predictor: Predictor, jobs: Sequence[JobDescription | I
     list of MemoryRecommendation or MemoryRulesError
         In the order of `jobs`.
     """
+    predictor.require_ready()
     outcomes: list[Any] = list(jobs)
     for places in _chunks(jobs):
         for place, outcome in zip(places, _outcomes(predictor, [outcomes[place] for place in places]), strict=True):
             outcomes[place] = outcome
+            if isinstance(outcome, MemoryRecommendation):
+                metrics.count_prediction(outcome)
         await asyncio.sleep(0)
     return outcomes
 
 
 def _outcomes(predictor: Predictor, jobs: Sequence[JobDescription]) -> Sequence[Outcome]:
     try:
-        return recommend(predictor, jobs)
+        together = predictor.recommend_all(jobs)
+        return [one if isinstance(one, MemoryRulesError) else _checked(one) for one in together]
+    except (*_NONSENSE, BundleRefused):
+        # one by one, so that the others get theirs
+        return [_outcome(predictor, job) for job in jobs]
+
+
+def _outcome(predictor: Predictor, job: JobDescription) -> Outcome:
+    try:
+        return _predict(predictor, job)
     except MemoryRulesError as error:
-        predictor.require_ready()
-        return [error] * len(jobs)
+        return error
+
+
+def _predict(predictor: Predictor, job: JobDescription) -> MemoryRecommendation:
+    try:
+        return _checked(predictor.recommend(job))
+    except _NONSENSE as error:
+        log.error("%s: its bundle cannot predict", job.tool_id, exc_info=error)
+        raise BundleRefused(f"the bundle of {job.tool_id} cannot predict this job; train it again") from error
 
 
 def _chunks(jobs: Sequence[JobDescription | InvalidMessage]) -> Iterator[list[int]]:
@@ -116,19 +134,16 @@ def _chunks(jobs: Sequence[JobDescription | InvalidMessage]) -> Iterator[list[in
         if isinstance(job, JobDescription):
             places.setdefault((job.tool_id, job.tool_version), []).append(place)
     for of_tool in places.values():
-        for start in range(0, len(of_tool), _JOBS_AT_ONCE):
-            yield of_tool[start : start + _JOBS_AT_ONCE]
+        for start in range(0, len(of_tool), JOBS_AT_ONCE):
+            yield of_tool[start : start + JOBS_AT_ONCE]
 
 
-def _checked(recommendation: Outcome) -> MemoryRecommendation:
-    if isinstance(recommendation, MemoryRulesError):
-        raise recommendation
+def _checked(recommendation: MemoryRecommendation) -> MemoryRecommendation:
     sizes_bytes = (recommendation.memory_bytes, recommendation.predicted_peak_bytes, *recommendation.quantiles.values())
     is_probability = 0 <= recommendation.failure_probability <= 1
     # a comparison with NaN is false: it does not get through either
     if not (is_probability and min(sizes_bytes) > 0 and max(sizes_bytes) <= MAX_SIZE_BYTES):
         raise BundleRefused(f"the bundle {recommendation.bundle} predicts what no job can need; train it again")
-    metrics.count_prediction(recommendation)
     return recommendation
 
 
@@ -139,7 +154,7 @@ async def _parse_batch(message: Any) -> list[JobDescription | InvalidMessage]:
     jobs = []
     for place, entry in enumerate(entries):
         jobs.append(_parse_entry(entry, place))
-        if place % _JOBS_AT_ONCE == 0:
+        if place % JOBS_AT_ONCE == 0:
             await asyncio.sleep(0)
     return jobs
 

@@ -1,70 +1,94 @@
 """Finds the bundle for a job, predicts, and applies the policy."""
 
-import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from galaxy_memory_rules.errors import BundleError, PredictionUnavailable, UnknownTool
+from galaxy_memory_rules.errors import BundleRefused, PredictionUnavailable, UnknownTool
 from galaxy_memory_rules.messages import JobDescription, MemoryRecommendation
-from galaxy_memory_rules.names import tool_names
-from trainer import bundle, policy
+from trainer import policy
 from trainer.bundle import Bundle
 from trainer.distribution import Beliefs
 from trainer.features import Features
 
-QUANTILES = (0.5, 0.9, 0.95, 0.99)
+from .catalogue import Catalogue, Entry, scan
+from .opened import OpenedBundles
 
-log = logging.getLogger(__name__)
+QUANTILES = (0.5, 0.9, 0.95, 0.99)
 
 
 class Predictor:
-    """All loaded bundles, by every name that a live job may call their tools.
+    """One view of all bundles: what a catalogue lists, opened when it is first asked for.
 
     Parameters
     ----------
-    bundles : iterable of Bundle
-        Where several are known by the same family or bare name, the one with the most records answers for it.
+    catalogue : Catalogue
+        Never changed: a request that asks one predictor never meets two bundles of a tool.
+    opened : OpenedBundles
+        The bundles that are open.
     """
 
-    def __init__(self, bundles: Iterable[Bundle], refused: Mapping[str, str] | None = None) -> None:
-        self.refused = dict(refused or {})
-        self.bundles = {found.tool: found for found in bundles}
-        self._by_name = dict(self.bundles)
-        for found in sorted(self.bundles.values(), key=lambda found: -found.sizing.rows):
-            for name in tool_names(found.tool):
-                self._by_name.setdefault(name, found)
+    def __init__(self, catalogue: Catalogue, opened: OpenedBundles) -> None:
+        self.catalogue, self._opened = catalogue, opened
 
     @classmethod
     def open(cls, root: Path) -> "Predictor":
-        """Load every bundle below `root`; one that is damaged is named in the log and left out."""
-        loaded = []
-        for found in bundle.load_all(root):
-            if isinstance(found, BundleError):
-                log.error("not served: %s", found)
-            else:
-                loaded.append(found)
-        return cls(loaded)
+        """Serve what is below `root` now."""
+        return cls(scan(root), OpenedBundles())
 
-    def find(self, tool_id: str, tool_version: str | None = None) -> Bundle:
-        """Return the bundle for a tool: by its exact version, then by its family, then by its bare name.
+    @property
+    def entries(self) -> Mapping[str, Entry]:
+        """What is served, by tool."""
+        return self.catalogue.entries
+
+    @property
+    def refused(self) -> dict[str, str]:
+        """Tools, and folders whose tool is not known, that are not served or in an older build, and why."""
+        failures = ((entry.tool, self._opened.failure(entry)) for entry in self.entries.values())
+        return {**self.catalogue.refused, **{tool: why for tool, why in failures if why}}
+
+    def entry(self, tool_id: str, tool_version: str | None = None) -> Entry:
+        """Return the entry for a tool: by its exact version, then by its family, then by its bare name.
 
         Raises
         ------
         UnknownTool
             If no bundle was trained for it.
         PredictionUnavailable
-            If no bundle is loaded at all.
+            If there is no bundle at all.
         """
+        found = self.catalogue.find(tool_id, tool_version)
+        if found is not None:
+            return found
         self.require_ready()
-        for name in tool_names(tool_id, tool_version):
-            if name in self._by_name:
-                return self._by_name[name]
         raise UnknownTool(f"no bundle for the tool {tool_id}")
 
+    def find(self, tool_id: str, tool_version: str | None = None) -> Bundle:
+        """Return the bundle for a tool, see `entry`; it is opened where it is not.
+
+        Raises
+        ------
+        BundleRefused
+            If it is damaged.
+        """
+        return self._opened.get(self.entry(tool_id, tool_version))
+
+    def bundles(self) -> Iterator[Bundle]:
+        """Open every bundle in turn that can be; no more of them stay open than the budget holds."""
+        for entry in self.entries.values():
+            with suppress(BundleRefused):
+                yield self._opened.get(entry)
+
     def require_ready(self) -> None:
-        """Raise PredictionUnavailable unless a usable bundle is loaded."""
-        if not self.bundles:
-            raise PredictionUnavailable("no usable bundle is loaded; train one, or look at the log for why")
+        """Raise PredictionUnavailable unless a bundle can be opened."""
+        if len(self._opened):
+            return
+        # those first that open fast
+        for entry in sorted(self.entries.values(), key=lambda entry: entry.needs_scikit_learn):
+            with suppress(BundleRefused):
+                self._opened.get(entry)
+                return
+        raise PredictionUnavailable("no usable bundle is loaded; train one, or look at the log for why")
 
     def recommend(self, job: JobDescription) -> MemoryRecommendation:
         """Predict one job; see `recommend_all`.
@@ -73,29 +97,39 @@ class Predictor:
         ------
         UnknownTool
             If no bundle was trained for its tool.
+        BundleRefused
+            If its bundle is damaged.
         """
         return self._recommend(self.find(job.tool_id, job.tool_version), [job])[0]
 
-    def recommend_all(self, jobs: Sequence[JobDescription]) -> list[MemoryRecommendation | UnknownTool]:
+    def recommend_all(self, jobs: Sequence[JobDescription]) -> list[MemoryRecommendation | PredictionUnavailable]:
         """Predict many jobs, those of one tool together.
 
         Returns
         -------
-        list of MemoryRecommendation or UnknownTool
+        list of MemoryRecommendation, UnknownTool or BundleRefused
             In the order of `jobs`.
         """
-        answers: list[MemoryRecommendation | UnknownTool] = [UnknownTool()] * len(jobs)
+        answers: list[MemoryRecommendation | PredictionUnavailable] = [UnknownTool()] * len(jobs)
         places: dict[str, list[int]] = {}
         for place, job in enumerate(jobs):
             try:
-                places.setdefault(self.find(job.tool_id, job.tool_version).tool, []).append(place)
+                places.setdefault(self.entry(job.tool_id, job.tool_version).tool, []).append(place)
             except UnknownTool as error:
                 answers[place] = error
         for tool, of_tool in places.items():
-            recommendations = self._recommend(self.bundles[tool], [jobs[place] for place in of_tool])
-            for place, recommendation in zip(of_tool, recommendations, strict=True):
-                answers[place] = recommendation
+            of_each = self._recommend_tool(self.entries[tool], [jobs[place] for place in of_tool])
+            for place, answer in zip(of_tool, of_each, strict=True):
+                answers[place] = answer
         return answers
+
+    def _recommend_tool(
+        self, entry: Entry, jobs: Sequence[JobDescription]
+    ) -> Sequence[MemoryRecommendation | PredictionUnavailable]:
+        try:
+            return self._recommend(self._opened.get(entry), jobs)
+        except BundleRefused as error:
+            return [error] * len(jobs)
 
     @staticmethod
     def _recommend(found: Bundle, jobs: Sequence[JobDescription]) -> list[MemoryRecommendation]:

@@ -5,7 +5,7 @@ from typing import Any
 from galaxy_memory_rules.messages import parse_job
 from trainer.bundle import Bundle
 
-from .predictor import source
+from .catalogue import Entry
 
 
 def checked_id(tool: str) -> str:
@@ -19,28 +19,27 @@ def checked_id(tool: str) -> str:
     return parse_job({"tool_id": tool}).tool_id
 
 
-def summary(found: Bundle) -> dict[str, Any]:
+def summary(entry: Entry) -> dict[str, Any]:
     """Return one line of ``GET /v1/tools``."""
-    held_out, scores = found.facts["held_out"] or {}, (found.facts["scores"] or {}).get("test", {})
     return {
-        "tool": found.tool,
-        "bundle": found.name,
-        "source": source(found),
-        "model": found.facts["model"]["name"],
-        "rows": found.sizing.rows,
-        "promised_failure_rate": found.sizing.failure_cap,
-        "achieved_failure_rate": held_out.get("failure_rate"),
-        "achieved_failure_interval": held_out.get("failure_interval"),
-        "test_rel": held_out.get("rel"),
-        "test_r2": scores.get("r2"),
-        "test_median_ape": scores.get("median_ape"),
+        "tool": entry.tool,
+        "bundle": entry.name,
+        "source": entry.source,
+        "model": entry.model,
+        "rows": entry.rows,
+        "promised_failure_rate": entry.promised_failure_rate,
+        "achieved_failure_rate": entry.achieved_failure_rate,
+        "achieved_failure_interval": entry.achieved_failure_interval,
+        "test_rel": entry.test_rel,
+        "test_r2": entry.test_r2,
+        "test_median_ape": entry.test_median_ape,
     }
 
 
-def details(found: Bundle) -> dict[str, Any]:
+def details(entry: Entry, found: Bundle) -> dict[str, Any]:
     """Return ``GET /v1/tools/{tool}``: the summary, the scores, and the jobs that the model has seen."""
     return {
-        **summary(found),
+        **summary(entry),
         "label": found.facts["label"],
         "best_parameters": found.facts["model"]["parameters"],
         "scores": found.facts["scores"],

@@ -10,7 +10,9 @@ from sklearn.ensemble import ExtraTreesRegressor
 
 from galaxy_memory_rules import decision, record
 from galaxy_memory_rules.remembered import Remembered
+from service.predictor import Predictor
 from trainer import bundle, publishing
+from trainer.bundle import Bundle
 from trainer.candidates import Candidate
 from trainer.learning import Settings
 from trainer.readers import read
@@ -30,6 +32,14 @@ def train(folder: Path, candidates: Sequence[Candidate] = (FOREST,), rows: int =
     path = recorded.write(folder / "tool.csv", recorded.rows(rows))
     [found] = read(path, recorded.LABEL, written="tool.csv")
     return train_tool(found, candidates, Settings())
+
+
+def serve(root: Path, *bundles: Bundle) -> Predictor:
+    """Publish bundles below a folder and serve what is there."""
+    with publishing.lock(root):
+        for one in bundles:
+            bundle.save(one, root)
+    return Predictor.open(root)
 
 
 @pytest.fixture(autouse=True)

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parent.parent
-# What the service takes from the trainer: reading bundles and predicting, but nothing that trains.
-SERVICE_MAY_IMPORT = {"bundle", "distribution", "features", "forest", "policy"}
+# What the service takes from the trainer: finding and reading bundles and predicting, but nothing that trains.
+SERVICE_MAY_IMPORT = {"bundle", "distribution", "features", "forest", "manifest", "policy", "publishing", "signing"}
 # The rule runs inside Galaxy's own environment; urllib3 comes with requests.
 RULE_MAY_IMPORT = {"requests", "urllib3", "yaml"}
 # Reading a file with one of these runs what the file says.

@@ -4,10 +4,11 @@ import dataclasses
 import shutil
 from pathlib import Path
 
+import damage
 import pytest
-from conftest import train
+from conftest import serve, train
 
-from galaxy_memory_rules.errors import PredictionUnavailable, UnknownTool
+from galaxy_memory_rules.errors import BundleRefused, PredictionUnavailable, UnknownTool
 from galaxy_memory_rules.messages import InputDataset, JobDescription, MemoryRecommendation
 from service.predictor import Predictor
 from trainer import publishing
@@ -25,32 +26,35 @@ def job(tool: str = "tool", size_bytes: int = 30 * MIB) -> JobDescription:
 
 @pytest.fixture
 def found(trained: Trained) -> Bundle:
-    return dataclasses.replace(trained.bundle, build="0123456789abcdef")
+    return trained.bundle
 
 
-def test_a_recommendation_covers_the_need_and_tells_its_story(found: Bundle) -> None:
-    answer = Predictor([found]).recommend(job())
+def test_a_recommendation_covers_the_need_and_tells_its_story(models: Path) -> None:
+    answer = Predictor.open(models).recommend(job())
     # 100 MiB and twice 30 MiB are 160 MiB; a multiple of 64 MiB above that
     assert answer.predicted_peak_bytes == pytest.approx(160 * MIB, rel=0.1)
     assert answer.memory_bytes in (192 * MIB, 256 * MIB)
     quantiles = [answer.quantiles[name] for name in ("0.5", "0.9", "0.95", "0.99")]
     assert quantiles == sorted(quantiles)
     assert 0 <= answer.failure_probability <= 0.05
-    assert (answer.tool, answer.source, answer.bundle) == ("tool", "forest", "tool/0123456789abcdef")
+    assert (answer.tool, answer.source, answer.bundle) == (
+        "tool",
+        "forest",
+        f"tool/{publishing.current_build(models / 'tool').name}",
+    )
     assert answer.guards == ()
     assert " quantile of 80 recorded jobs" in answer.reasons[0]
 
 
-def test_what_was_not_told_is_said(found: Bundle) -> None:
-    answer = Predictor([found]).recommend(JobDescription("tool", inputs=(InputDataset("input_1", 30 * MIB),)))
+def test_what_was_not_told_is_said(models: Path) -> None:
+    answer = Predictor.open(models).recommend(JobDescription("tool", inputs=(InputDataset("input_1", 30 * MIB),)))
     assert answer.reasons[0] == (
         "not told, taken from the most similar recorded job: dbkey, extension:input_1, parameter:mode"
     )
 
 
-def test_many_jobs_are_answered_as_one_by_one_and_in_order(found: Bundle) -> None:
-    other = dataclasses.replace(found, tool="other")
-    predictor = Predictor([found, other])
+def test_many_jobs_are_answered_as_one_by_one_and_in_order(found: Bundle, tmp_path: Path) -> None:
+    predictor = serve(tmp_path, found, dataclasses.replace(found, tool="other"))
     jobs = [job(("tool", "other", "unknown")[number % 3], number * MIB) for number in range(30)]
     for asked, answer in zip(jobs, predictor.recommend_all(jobs), strict=True):
         if asked.tool_id == "unknown":
@@ -73,18 +77,18 @@ def test_many_jobs_are_answered_as_one_by_one_and_in_order(found: Bundle) -> Non
     ],
 )
 def test_a_tool_finds_its_exact_version_then_its_family(
-    tool_id: str, version: str | None, bundle: str, found: Bundle
+    tool_id: str, version: str | None, bundle: str, found: Bundle, tmp_path: Path
 ) -> None:
     def of(tool: str, rows: int) -> Bundle:
         return dataclasses.replace(found, tool=tool, sizing=dataclasses.replace(found.sizing, rows=rows))
 
-    predictor = Predictor([of(f"{FAMILY}/2.5.0+galaxy0", 100), of(f"{FAMILY}/2.4.2+galaxy0", 200), of("hisat2", 1)])
+    predictor = serve(tmp_path, of(f"{FAMILY}/2.5.0+galaxy0", 100), of(f"{FAMILY}/2.4.2+galaxy0", 200), of("hisat2", 1))
     assert predictor.find(tool_id, version).tool == bundle
 
 
-def test_an_unknown_tool_is_named(found: Bundle) -> None:
+def test_an_unknown_tool_is_named(models: Path) -> None:
     with pytest.raises(UnknownTool, match="no bundle for the tool cat1"):
-        Predictor([found]).recommend(job("cat1"))
+        Predictor.open(models).recommend(job("cat1"))
 
 
 def test_without_any_bundle_nothing_is_predicted(tmp_path: Path) -> None:
@@ -94,17 +98,39 @@ def test_without_any_bundle_nothing_is_predicted(tmp_path: Path) -> None:
     assert not isinstance(refused.value, UnknownTool)
 
 
-def test_a_damaged_bundle_is_named_in_the_log_and_the_others_are_served(
-    models: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+def test_one_damaged_bundle_of_three_is_refused_by_name_and_the_others_answer(
+    found: Bundle, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for name in ("good", "damaged"):
-        shutil.copytree(models / "tool", tmp_path / name)
-    (publishing.current_build(tmp_path / "damaged") / "bins.npy").write_bytes(b"\x00")
-    predictor = Predictor.open(tmp_path)
-    assert list(predictor.bundles) == ["tool"]
+    predictor = serve(tmp_path, *(dataclasses.replace(found, tool=tool) for tool in ("a", "b", "c")))
+    with (publishing.current_build(tmp_path / "b") / "bins.npy").open("r+b") as file:
+        file.write(b"\x00")
+    answers = predictor.recommend_all([job(tool) for tool in "abcb"])
+    assert [getattr(answer, "tool", None) for answer in answers] == ["a", None, "c", None]
+    for _ in range(2):
+        with pytest.raises(BundleRefused, match=r"bins\.npy: its sha256 is not the manifest's"):
+            predictor.recommend(job("b"))
+    assert list(predictor.refused) == ["b"]
+    # read and said once, not with every request
     [said] = [record.getMessage() for record in caplog.records]
-    assert said.startswith("not served: ")
-    assert "damaged" in said
+    assert said.startswith("not served: b/")
+    predictor.require_ready()
+
+
+def test_where_every_bundle_is_damaged_it_is_not_ready(models: Path, tmp_path: Path) -> None:
+    home = damage.copied(models / "tool", tmp_path)
+    (publishing.current_build(home) / "bins.npy").write_bytes(b"")
+    predictor = Predictor.open(tmp_path)
+    with pytest.raises(PredictionUnavailable, match="no usable bundle"):
+        predictor.require_ready()
+    assert "bins.npy" in predictor.refused["tool"]
+
+
+def test_the_copy_of_a_tools_folder_is_not_served(models: Path, tmp_path: Path) -> None:
+    shutil.copytree(models / "tool", tmp_path / "tool")
+    shutil.copytree(models / "tool", tmp_path / "tool.bak")
+    predictor = Predictor.open(tmp_path)
+    assert list(predictor.entries) == ["tool"]
+    assert "holds a bundle of tool, whose folder is another; remove this one" in predictor.refused["tool.bak"]
 
 
 @pytest.mark.parametrize(
@@ -115,19 +141,20 @@ def test_a_damaged_bundle_is_named_in_the_log_and_the_others_are_served(
     ],
 )
 def test_a_tool_with_few_jobs_is_answered_by_a_simpler_rung(rows: int, source: str, tmp_path: Path) -> None:
-    answer = Predictor([train(tmp_path, [], rows).bundle]).recommend(job(size_bytes=5 * MIB))
+    answer = serve(tmp_path / "models", train(tmp_path, [], rows).bundle).recommend(job(size_bytes=5 * MIB))
     assert answer.source == source
     # 100 MiB and twice 5 MiB, where half of the jobs need 50 MiB more
     assert 110 * MIB <= answer.memory_bytes <= 256 * MIB
 
 
-def test_a_size_beyond_those_recorded_is_guarded(found: Bundle) -> None:
-    answer = Predictor([found]).recommend(job(size_bytes=1024 * MIB))
+def test_a_size_beyond_those_recorded_is_guarded(models: Path) -> None:
+    answer = Predictor.open(models).recommend(job(size_bytes=1024 * MIB))
     assert answer.guards == ("beyond_training_sizes",)
     # 100 MiB and twice 1 GiB
     assert answer.memory_bytes >= (100 + 2 * 1024) * MIB
 
 
-def test_other_estimators_are_served_under_their_class(found: Bundle) -> None:
-    linear = dataclasses.replace(found, facts={**found.facts, "model": {"source": "LinearRegression"}})
-    assert Predictor([linear]).recommend(job()).source == "LinearRegression"
+def test_other_estimators_are_served_under_their_class(found: Bundle, tmp_path: Path) -> None:
+    model = {"name": "Linear", "source": "LinearRegression", "parameters": {}}
+    linear = dataclasses.replace(found, facts={**found.facts, "model": model})
+    assert serve(tmp_path, linear).recommend(job()).source == "LinearRegression"

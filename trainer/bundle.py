@@ -1,41 +1,33 @@
 """A model on disk: a manifest and plain arrays in a folder of their own; save beside load."""
 
-import hashlib
-import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BytesIO
+from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 import numpy.typing as npt
 
 from galaxy_memory_rules.errors import BundleError
 
-from . import publishing
+from . import archive, npy, publishing, signing, soundness
 from .familiarity import Familiar
 from .features import FeatureSchema
 from .forest import Forest
 from .lines import Line
+from .manifest import MANIFEST, MAX_BUNDLE_BYTES, build_name, read_files, read_manifest
+from .manifest import to_bytes as manifest_bytes
 from .models import Model
 from .neighbours import Neighbours
 from .policy import SizingRule
 from .regressor import Regressor
 
-FORMAT = 2
-"""Version of everything below a build's folder.
-
-To change it: raise the number, keep a bundle of the old format in ``tests/bundles`` with a test that it is refused
-by name (or read, if it still can be), and say in the CHANGELOG that tools must be trained again.
-"""
-
-MANIFEST = "manifest.json"
 ESTIMATOR = "estimator.skops"
-MAX_MANIFEST_BYTES = 4 * 1024**2
-MAX_FILE_BYTES = 2 * 1024**3
-_FILE_NAME = re.compile(r"[a-z_]+\.(npy|skops)")
+_ESTIMATOR_KIND = "estimator"
+# What a manifest's text takes as Python's objects.
+_TIMES_LARGER = 8
 
 
 @dataclass(frozen=True)
@@ -60,6 +52,8 @@ class Bundle:
         of each input), ``scores``, ``held_out``, ``cap_curve``, ``versions``.
     build : str
         Hash of the manifest, empty before it is saved.
+    memory_bytes : int
+        What it takes when it is open, estimated; 0 before it is saved.
     """
 
     tool: str
@@ -69,6 +63,7 @@ class Bundle:
     sizing: SizingRule
     facts: Mapping[str, Any]
     build: str = ""
+    memory_bytes: int = 0
 
     @property
     def name(self) -> str:
@@ -76,7 +71,7 @@ class Bundle:
         return f"{self.tool}/{self.build}"
 
 
-def save(bundle: Bundle, root: Path) -> str:
+def save(bundle: Bundle, root: Path, key: Optional[bytes] = None) -> str:
     """Publish a bundle below `root`, so that a reader finds the old one or the new one, whenever we are stopped.
 
     Parameters
@@ -85,6 +80,8 @@ def save(bundle: Bundle, root: Path) -> str:
         What to write.
     root : Path
         The folder of all bundles; the caller holds its `lock`.
+    key : bytes, optional
+        Its manifest is signed with this.
 
     Returns
     -------
@@ -98,145 +95,155 @@ def save(bundle: Bundle, root: Path) -> str:
     """
     home = root / publishing.folder_name(bundle.tool)
     files = _to_files(bundle)
-    manifest = _manifest(bundle, files)
-    build = hashlib.sha256(manifest).hexdigest()[:16]
+    manifest = manifest_bytes(_content(bundle), files)
+    build = build_name(manifest)
+    signed = {signing.SIGNATURE: signing.signature(manifest, key)} if key is not None else {}
     try:
-        if not _is_whole(home / build):
-            publishing.publish({**files, MANIFEST: manifest}, home, build)
+        if not _is_whole(home / build, key):
+            publishing.publish({**files, **signed, MANIFEST: manifest}, home, build)
         publishing.make_current(home, build)
     except OSError as error:
         raise BundleError(f"{home}: cannot be written ({error}); the bundle before stays in use") from error
     return build
 
 
-def load(home: Path) -> Bundle:
-    """Read the current build of one tool: read, check, open, in that order.
+def load(home: Path, key: Optional[bytes] = None) -> Bundle:
+    """Read the build of one tool that is served; see `load_build`.
 
     Parameters
     ----------
     home : Path
         The tool's folder below the folder of all bundles.
+    key : bytes, optional
+        What its manifest must be signed with.
+    """
+    return load_build(publishing.served_build(home), key)
+
+
+def load_build(folder: Path, key: Optional[bytes] = None) -> Bundle:
+    """Read one build: read, check, open, in that order.
 
     Raises
     ------
     BundleError
         Naming the file and what is wrong with it.
     """
-    return load_build(publishing.current_build(home))
-
-
-def load_all(root: Path) -> Iterator[Bundle | BundleError]:
-    """Read every tool's current build below the folder of all bundles; what cannot be read is told in its place."""
-    for home in publishing.homes(root):
-        try:
-            yield load(home)
-        except BundleError as error:
-            yield error
-
-
-def load_build(folder: Path) -> Bundle:
-    """Read one build; see `load`."""
-    manifest = _read_manifest(folder)
-    files = _checked_files(folder, manifest)
-    try:
+    with _complaints_of(folder):
+        manifest, files = _checked(folder, key)
         schema = FeatureSchema.from_dict(manifest["schema"])
-        arrays = _open_arrays(folder, files)
-        model = _open_model(manifest["model"], arrays, folder, len(schema.columns))
+        arrays = _open_arrays(files)
+        model = _open_model(manifest, arrays, files, len(schema.columns))
         neighbours = Neighbours.from_arrays(arrays, schema)
         sizing = SizingRule.from_dict(manifest["sizing"], Familiar.from_arrays(arrays))
-        return Bundle(str(manifest["tool"]), schema, model, neighbours, sizing, manifest["facts"], folder.name)
+        bundle = Bundle(
+            manifest["tool"],
+            schema,
+            model,
+            neighbours,
+            sizing,
+            manifest["facts"],
+            folder.name,
+            _memory_bytes(model, neighbours, files, manifest),
+        )
+        soundness.require_sound(schema, sizing, bundle.facts)
+        return bundle
+
+
+def check_build(folder: Path, key: Optional[bytes] = None) -> None:
+    """Read and check the files of one build without opening its model; see `load_build`.
+
+    Every damage that copying or a disk can do is found, in a tenth of the time.
+    """
+    with _complaints_of(folder):
+        _open_arrays(_checked(folder, key)[1])
+
+
+@contextmanager
+def _complaints_of(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except BundleError as error:
-        raise BundleError(f"{folder}: {error}") from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        text = str(error)
+        raise BundleError(text if text.startswith(str(folder)) else f"{folder}: {text}") from error
+    except MemoryError as error:
+        raise BundleError(f"{folder}: does not fit into the memory of this machine; not loaded") from error
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise BundleError(f"{folder / MANIFEST}: incomplete ({error!r}); train this tool again") from error
 
 
-def _open_model(told: Mapping[str, Any], arrays: dict[str, npt.NDArray[Any]], folder: Path, n_columns: int) -> Model:
+def _checked(folder: Path, key: Optional[bytes]) -> tuple[dict[str, Any], dict[str, bytes]]:
+    manifest = read_manifest(folder, key)
+    if manifest["model"]["kind"] == _ESTIMATOR_KIND:
+        _require_version(manifest["facts"]["versions"]["scikit_learn"])
+    files = read_files(folder, manifest)
+    if ESTIMATOR in files:
+        archive.require_modest(ESTIMATOR, files[ESTIMATOR], MAX_BUNDLE_BYTES)
+    return manifest, files
+
+
+def _require_version(trained_with: str) -> None:
+    """Refuse an estimator of another scikit-learn: it may load and predict something else."""
+    try:
+        found = metadata.version("scikit-learn")
+    except metadata.PackageNotFoundError:
+        found = "none"
+    if found != trained_with:
+        raise BundleError(
+            f"made by scikit-learn {trained_with}, and here is {found}; install that one, or train this tool again"
+        )
+
+
+def _open_arrays(files: Mapping[str, bytes]) -> dict[str, npt.NDArray[Any]]:
+    arrays = {name: content for name, content in files.items() if name != ESTIMATOR}
+    return {name.removesuffix(".npy"): npy.from_bytes(name, content) for name, content in arrays.items()}
+
+
+def _open_model(
+    manifest: Mapping[str, Any], arrays: dict[str, npt.NDArray[Any]], files: Mapping[str, bytes], n_columns: int
+) -> Model:
+    told = manifest["model"]
     # a model of no columns looks at one that is 0
     n_columns = max(n_columns, 1)
     if told["kind"] == "forest":
         return Forest.from_arrays(arrays, n_columns)
     if told["kind"] == "line":
         return Line.from_arrays(arrays, bool(told["is_log"]), n_columns)
-    return Regressor.from_bytes((folder / ESTIMATOR).read_bytes(), arrays)
+    if told["kind"] == _ESTIMATOR_KIND:
+        return Regressor.from_bytes(files[ESTIMATOR], arrays)
+    raise BundleError(f"model.kind: {told['kind']!r} is none that this version knows; train this tool again")
+
+
+def _memory_bytes(model: Model, neighbours: Neighbours, files: Mapping[str, bytes], manifest: Mapping[str, Any]) -> int:
+    arrays = [*vars(model).values(), *vars(neighbours).values()]
+    array_bytes = sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
+    return array_bytes + sum(map(len, files.values())) + len(repr(manifest)) * _TIMES_LARGER
 
 
 def _told_of(model: Model) -> dict[str, Any]:
     if isinstance(model, Forest):
         return {"kind": "forest"}
-    return {"kind": "line", "is_log": model.is_log} if isinstance(model, Line) else {"kind": "estimator"}
+    return {"kind": "line", "is_log": model.is_log} if isinstance(model, Line) else {"kind": _ESTIMATOR_KIND}
 
 
 def _to_files(bundle: Bundle) -> dict[str, bytes]:
     arrays = {**bundle.model.to_arrays(), **bundle.neighbours.to_arrays(), **bundle.sizing.familiar.to_arrays()}
-    files = {f"{name}.npy": _npy(array) for name, array in arrays.items()}
+    files = {f"{name}.npy": npy.to_bytes(array) for name, array in arrays.items()}
     return {**files, ESTIMATOR: bundle.model.to_bytes()} if isinstance(bundle.model, Regressor) else files
 
 
-def _npy(array: npt.NDArray[Any]) -> bytes:
-    buffer = BytesIO()
-    np.save(buffer, array, allow_pickle=False)
-    return buffer.getvalue()
-
-
-def _manifest(bundle: Bundle, files: Mapping[str, bytes]) -> bytes:
-    content = {
-        "format": FORMAT,
+def _content(bundle: Bundle) -> dict[str, Any]:
+    return {
         "tool": bundle.tool,
         "facts": bundle.facts,
         "schema": bundle.schema.to_dict(),
         "sizing": bundle.sizing.to_dict(),
         "model": _told_of(bundle.model),
-        "files": {name: {"sha256": hashlib.sha256(data).hexdigest()} for name, data in files.items()},
     }
-    return json.dumps(content, indent=1, sort_keys=True, allow_nan=False).encode() + b"\n"
 
 
-def _is_whole(folder: Path) -> bool:
+def _is_whole(folder: Path, key: Optional[bytes]) -> bool:
     try:
-        load_build(folder)
+        load_build(folder, key)
     except BundleError:
         return False
     return True
-
-
-def _read_manifest(folder: Path) -> dict[str, Any]:
-    data = publishing.read_small(folder / MANIFEST, MAX_MANIFEST_BYTES)
-    # the folder is named after its manifest, which names every other file by its hash
-    if hashlib.sha256(data).hexdigest()[:16] != folder.name:
-        raise BundleError(f"{folder / MANIFEST}: does not match its folder's name; copy or train it again")
-    try:
-        manifest = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise BundleError(f"{folder / MANIFEST}: no JSON ({error}); train this tool again") from error
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        found = manifest.get("format") if isinstance(manifest, dict) else None
-        raise BundleError(f"{folder}: format {found}, and this version reads {FORMAT}; train this tool again")
-    return manifest
-
-
-def _checked_files(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
-    files = manifest.get("files")
-    if not isinstance(files, dict) or not all(_FILE_NAME.fullmatch(name) for name in files):
-        raise BundleError(f"{folder / MANIFEST}: files: expected names of arrays; train this tool again")
-    for name, told in files.items():
-        path = folder / name
-        try:
-            if path.stat().st_size > MAX_FILE_BYTES:
-                raise BundleError(f"{path}: larger than {MAX_FILE_BYTES:,} bytes; not loaded")
-            with path.open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise BundleError(f"{path}: cannot be read ({error}); copy or train it again") from error
-        if found != told.get("sha256"):
-            raise BundleError(f"{path}: its sha256 is not the manifest's; copy or train it again")
-    return list(files)
-
-
-def _open_arrays(folder: Path, files: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
-    return {
-        # a plain view: numpy's memmap class costs microseconds at each step of a walk
-        name.removesuffix(".npy"): np.asarray(np.load(folder / name, mmap_mode="r", allow_pickle=False))
-        for name in files
-        if name.endswith(".npy")
-    }

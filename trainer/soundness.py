@@ -1,0 +1,91 @@
+"""The texts and numbers of a manifest, checked before any of them sizes a job or is shown."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Optional
+
+from galaxy_memory_rules.errors import BundleError
+from galaxy_memory_rules.messages import MAX_SIZE_BYTES
+
+from .features import FeatureSchema
+from .policy import SizingRule
+
+# No honest factor, slope or price comes near it, and all of them multiplied are still a finite number.
+_MOST = 1e18
+_MOST_NAMES = 100_000
+_FACTS: Mapping[str, type] = {"file": str, "label": str, "model": dict, "rows": dict, "sizes_bytes": dict}
+
+
+def require_sound(schema: FeatureSchema, sizing: SizingRule, facts: Mapping[str, Any]) -> None:
+    """Refuse a manifest by which a request would be no sane amount of memory, or an answer could not be written.
+
+    Raises
+    ------
+    BundleError
+        Naming the field.
+    """
+    _require_names(schema)
+    _require_sizing(sizing)
+    _require_facts(facts, schema)
+
+
+def _require_names(schema: FeatureSchema) -> None:
+    listed = {"inputs": schema.inputs, "parameters": schema.parameters, "columns": schema.columns}
+    for name, values in {**listed, **{f"categories.{name}": seen for name, seen in schema.categories.items()}}.items():
+        if len(values) > _MOST_NAMES or not all(isinstance(value, str) for value in values):
+            raise _unsound(f"schema.{name}", "a list of names")
+        if len(set(values)) != len(values):
+            raise _unsound(f"schema.{name}", "each name once")
+    _require_numbers("schema.genomes", schema.genomes.values(), 0, MAX_SIZE_BYTES)
+    _require_numbers("schema.usual_slots", [schema.usual_slots], 0, _MOST)
+
+
+def _require_sizing(sizing: SizingRule) -> None:
+    _require_numbers("sizing.failure_cap", _told(sizing.failure_cap), 0, 1)
+    _require_numbers("sizing.choices", _told(*(choice.price for choice in sizing.choices.values())), 0, _MOST)
+    _require_numbers("sizing.choices", (choice.factor for choice in sizing.choices.values()), 1 / _MOST, _MOST)
+    _require_numbers("sizing.typical_bytes", [sizing.typical_bytes], 1, MAX_SIZE_BYTES)
+    _require_numbers("sizing.tracked_factor", [sizing.tracked_factor], 1, _MOST)
+    _require_whole("sizing.rows", [sizing.rows], 1, MAX_SIZE_BYTES)
+    _require_whole("sizing.tool_bytes", [sizing.tool_bytes], 1, MAX_SIZE_BYTES)
+    _require_whole("sizing.sizes.largest_bytes", sizing.sizes.largest_bytes.values(), 0, MAX_SIZE_BYTES)
+    _require_numbers("sizing.sizes.slope", [sizing.sizes.slope], 0, _MOST)
+    _require_whole("sizing.sizes.start_bytes", [sizing.sizes.start_bytes], -_MOST, _MOST)
+    limits = sizing.limits
+    _require_whole("sizing.limits.round_up_bytes", [limits.round_up_bytes], 1, MAX_SIZE_BYTES)
+    _require_whole("sizing.limits.ceiling_bytes", [limits.ceiling_bytes], 1, MAX_SIZE_BYTES)
+    _require_whole("sizing.limits.floor_bytes", [limits.floor_bytes], 0, limits.ceiling_bytes)
+
+
+def _require_facts(facts: Mapping[str, Any], schema: FeatureSchema) -> None:
+    for name, kind in _FACTS.items():
+        if not isinstance(facts[name], kind):
+            raise _unsound(f"facts.{name}", "another type")
+    for name in ("name", "source"):
+        if not isinstance(facts["model"][name], str):
+            raise _unsound(f"facts.model.{name}", "a name")
+    for name in schema.inputs:
+        seen = facts["sizes_bytes"][name]
+        _require_numbers(
+            f"facts.sizes_bytes.{name}", (seen[key] for key in ("smallest", "median", "largest")), 0, MAX_SIZE_BYTES
+        )
+
+
+def _told(*numbers: Optional[float]) -> list[float]:
+    return [number for number in numbers if number is not None]
+
+
+def _require_whole(field: str, numbers: Iterable[Any], least: float, most: float) -> None:
+    listed = list(numbers)
+    if not all(isinstance(number, int) for number in listed):
+        raise _unsound(field, "whole numbers")
+    _require_numbers(field, listed, least, most)
+
+
+def _require_numbers(field: str, numbers: Iterable[Any], least: float, most: float) -> None:
+    for number in numbers:
+        if isinstance(number, bool) or not isinstance(number, (int, float)) or not least <= number <= most:
+            raise _unsound(field, f"{least:g} to {most:g}")
+
+
+def _unsound(field: str, expected: str) -> BundleError:
+    return BundleError(f"{field}: expected {expected}; train this tool again")
