@@ -4,13 +4,14 @@ import os
 from types import SimpleNamespace
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
 from galaxy_memory_rules import __version__
 from galaxy_memory_rules.errors import MemoryRulesError, PredictionUnavailable
 
-from . import documentation, inference, refusals, seed_address, tools, wire
+from . import documentation, inference, metrics, refusals, seed_address, tools, wire
 from .door import Door
 from .lifecycle import Lifecycle
 from .predicting import Predicting, Serving, recommend
@@ -51,6 +52,8 @@ def create_app(serving: Serving, settings: ServiceSettings) -> Door:
     _add_health(app, serving)
     _add_tools(app, serving)
     app.include_router(inference.routes(serving, settings))
+    if settings.metrics:
+        _add_metrics(app, serving)
     if settings.docs:
         documentation.add_pages(app, serving)
     predicting = Predicting(serving, settings)
@@ -73,6 +76,14 @@ def _add_health(app: FastAPI, serving: Serving) -> None:
         predictor = serving.predictor
         predictor.require_ready()
         return JSONResponse({"status": "ready", "tools": len(predictor.entries), "refused": predictor.refused})
+
+
+def _add_metrics(app: FastAPI, serving: Serving) -> None:
+    # no coroutine: it runs in a thread, as a thousand tools take a while
+    @app.get("/metrics", tags=["operation"], response_class=PlainTextResponse)
+    def scrape() -> Response:
+        """Tell Prometheus what has been counted, by all workers together."""
+        return Response(metrics.exposition(serving.predictor), media_type=CONTENT_TYPE_LATEST)
 
 
 def _add_tools(app: FastAPI, serving: Serving) -> None:

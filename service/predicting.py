@@ -74,6 +74,7 @@ def recommend(predictor: Predictor, job: JobDescription) -> MemoryRecommendation
     """
     recommendation = _predict(predictor, job)
     metrics.count_prediction(recommendation)
+    metrics.OPENED.set(predictor.opened_count)
     return recommendation
 
 
@@ -100,6 +101,7 @@ async def recommend_each(predictor: Predictor, jobs: Sequence[JobDescription | I
             if isinstance(outcome, MemoryRecommendation):
                 metrics.count_prediction(outcome)
         await asyncio.sleep(0)
+    metrics.OPENED.set(predictor.opened_count)
     return outcomes
 
 
