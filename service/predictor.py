@@ -49,8 +49,10 @@ class Predictor:
     @property
     def refused(self) -> dict[str, str]:
         """Tools, and folders whose tool is not known, that are not served or in an older build, and why."""
+        listed, by_home = self.catalogue.refused, self.catalogue.by_home
+        refused = {by_home[home].tool if home in by_home else home: why for home, why in listed.items()}
         failures = ((entry.tool, self._opened.failure(entry)) for entry in self.entries.values())
-        return {**self.catalogue.refused, **{tool: why for tool, why in failures if why}}
+        return {**{tool: why for tool, why in failures if why}, **refused}
 
     def entry(self, tool_id: str, tool_version: str | None = None) -> Entry:
         """Return the entry for a tool: by its exact version, then by its family, then by its bare name.

@@ -33,7 +33,7 @@ _PLAIN_TOOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 
 def homes(root: Path) -> list[Path]:
     """Return the folders of the tools that have a published bundle below `root`."""
-    return sorted(current.parent for current in root.glob(f"*/{CURRENT}"))
+    return sorted(current.parent for current in root.glob(f"[!.]*/{CURRENT}"))
 
 
 def current_build(home: Path) -> Path:
