@@ -1,7 +1,6 @@
 """The routes: what is asked seldom here, through the framework; what is posted to often is handed to the door."""
 
 import os
-from types import SimpleNamespace
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
@@ -10,20 +9,34 @@ from starlette.exceptions import HTTPException
 
 from galaxy_memory_rules import __version__
 from galaxy_memory_rules.errors import MemoryRulesError, PredictionUnavailable
+from trainer.signing import read_key
 
 from . import documentation, inference, metrics, refusals, seed_address, tools, wire
 from .door import Door
 from .lifecycle import Lifecycle
+from .opened import OpenedBundles
 from .predicting import Predicting, Serving, recommend
-from .predictor import Predictor
+from .reloading import Reloader
 from .settings import SETTINGS_VARIABLE, ServiceSettings
 from .token import read_token
 
 
 def from_environment() -> Door:
-    """Build the application of one worker process: the command line hands the settings on by the environment."""
+    """Build the application of one worker process: the command line hands the settings on by the environment.
+
+    Raises
+    ------
+    ConfigError
+        If a file that a setting names does not hold what it should.
+    """
     settings = ServiceSettings.from_json(os.environ[SETTINGS_VARIABLE])
-    return create_app(SimpleNamespace(predictor=Predictor.open(settings.models)), settings)
+    key = read_key(settings.signing_key_file) if settings.signing_key_file else None
+    reloader = Reloader(settings.models, OpenedBundles(settings.opened_bytes, key))
+    reloader.listeners.append(metrics.count_reload)
+    Lifecycle.reload = reloader.reload
+    app = create_app(reloader, settings)
+    reloader.watch(settings.reload_seconds)
+    return app
 
 
 def create_app(serving: Serving, settings: ServiceSettings) -> Door:

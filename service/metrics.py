@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterable, Sized
+from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -13,6 +13,7 @@ from galaxy_memory_rules.messages import MemoryRecommendation
 
 from .lifecycle import Lifecycle
 from .predictor import Predictor
+from .reloading import ReloadOutcome
 
 # The parent of several workers sets it, before prometheus_client is imported, to the folder where they add up.
 _SHARED = "PROMETHEUS_MULTIPROC_DIR"
@@ -65,10 +66,10 @@ def count_prediction(recommendation: MemoryRecommendation) -> None:
         _guards[guard].inc()
 
 
-def count_reload(taken_up: Sized, gone: Sized, newly_refused: Sized) -> None:
+def count_reload(outcome: ReloadOutcome) -> None:
     """Count a reload by the worst that came of it."""
-    changed = "taken_up" if taken_up or gone else "unchanged"
-    RELOADS.labels("refused" if newly_refused else changed).inc()
+    changed = "taken_up" if outcome.taken_up or outcome.gone else "unchanged"
+    RELOADS.labels("refused" if outcome.newly_refused else changed).inc()
 
 
 def exposition(predictor: Predictor) -> bytes:

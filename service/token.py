@@ -1,6 +1,8 @@
 """The token that requests have to bear, from the administrator's file."""
 
+import os
 import re
+import stat
 from pathlib import Path
 
 from galaxy_memory_rules.errors import ConfigError
@@ -16,13 +18,16 @@ def read_token(path: Path) -> bytes:
     Raises
     ------
     ConfigError
-        If the file cannot be read, or holds no token.
+        If the file cannot be read, is open to others, or holds no token.
     """
     try:
         with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
             token = file.read(_MOST_BYTES).strip()
     except OSError as error:
         raise ConfigError(f"{path}: the token cannot be read ({error})") from error
+    if mode & (stat.S_IROTH | stat.S_IWOTH):
+        raise ConfigError(f"{path}: every user may read or write the token; chmod o-rw it, and make a new one")
     if not _TOKEN.fullmatch(token):
         raise ConfigError(f"{path}: expected one token of 16 or more letters, digits or ._~+/- (openssl rand -hex 32)")
     return token

@@ -85,6 +85,7 @@ def test_an_id_that_could_do_harm_is_replaced(harmful: str, client: TestClient) 
 @pytest.fixture
 def token_file(tmp_path: Path) -> Path:
     path = tmp_path / "token"
+    path.touch(0o600)
     path.write_text(f"{TOKEN}\n")
     return path
 
@@ -115,10 +116,14 @@ def test_without_the_right_token_nothing_is_predicted(told: str | None, models: 
 @pytest.mark.parametrize("content", ["", "short", "two words of a token", "a" * 5000, "\xe9" * 20])
 def test_a_file_without_a_token_is_refused_at_the_start(content: str, models: Path, tmp_path: Path) -> None:
     path = tmp_path / "token"
+    path.touch(0o600)
     path.write_text(content)
-    with pytest.raises(ConfigError, match=str(path)) as refused:
+    with pytest.raises(ConfigError, match=f"{path}: expected one token") as refused:
         client_of(models, token_file=path)
     assert not content or content not in str(refused.value)
+    path.chmod(0o644)
+    with pytest.raises(ConfigError, match="every user may read"):
+        client_of(models, token_file=path)
     path.unlink()
     with pytest.raises(ConfigError, match="cannot be read"):
         client_of(models, token_file=path)
