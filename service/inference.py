@@ -70,9 +70,9 @@ def routes(serving: Serving, settings: ServiceSettings) -> APIRouter:
     _add_server(router, serving)
     _add_models(router, serving)
 
-    # a tool's id may have slashes of its own
-    @router.post("/models/{tool:path}/versions/{version}/infer", include_in_schema=False)
+    # a tool's id may have slashes of its own; the lowest address is tried first
     @router.post("/models/{tool:path}/infer", openapi_extra=_INFER)
+    @router.post("/models/{tool:path}/versions/{version}/infer", include_in_schema=False)
     async def infer(tool: str, request: Request) -> Response:
         """Predict rows of tensors that are named as the columns of the tool's records."""
         predictor = serving.predictor
@@ -105,14 +105,14 @@ def _add_server(router: APIRouter, serving: Serving) -> None:
 
 
 def _add_models(router: APIRouter, serving: Serving) -> None:
-    @router.get("/models/{tool:path}/versions/{version}/ready", include_in_schema=False)
     @router.get("/models/{tool:path}/ready")
+    @router.get("/models/{tool:path}/versions/{version}/ready", include_in_schema=False)
     async def model_ready(tool: str, request: Request) -> JSONResponse:
         """Tell whether a tool has a bundle that can be used."""
         return JSONResponse({"name": _find(serving.predictor, tool, request).tool, "ready": True})
 
-    @router.get("/models/{tool:path}/versions/{version}", include_in_schema=False)
     @router.get("/models/{tool:path}")
+    @router.get("/models/{tool:path}/versions/{version}", include_in_schema=False)
     async def model(tool: str, request: Request) -> JSONResponse:
         """Tell a tool's tensors: its columns in, the recommendation out."""
         return JSONResponse(_metadata(_find(serving.predictor, tool, request)))
