@@ -59,6 +59,7 @@ def create_app(serving: Serving, settings: ServiceSettings) -> Door:
         version=__version__,
         description="How much memory a Galaxy job will need, and what to request for it.",
         openapi_url=None,
+        responses=documentation.refused(401),
     )
     for error in (MemoryRulesError, HTTPException, Exception):
         app.add_exception_handler(error, _refuse)
@@ -81,7 +82,7 @@ def _add_health(app: FastAPI, serving: Serving) -> None:
         """Answer as long as the process does."""
         return JSONResponse({"status": "live"})
 
-    @app.get("/health/ready", tags=["health"])
+    @app.get("/health/ready", tags=["health"], responses=documentation.refused(503))
     async def ready() -> JSONResponse:
         """Answer 200 only with a usable bundle, and not any more once the process was asked to stop."""
         if Lifecycle.stopping:
@@ -105,7 +106,7 @@ def _add_tools(app: FastAPI, serving: Serving) -> None:
         """List what is loaded, with the promised and the achieved failure rate."""
         return JSONResponse({"tools": [tools.summary(entry) for entry in serving.predictor.entries.values()]})
 
-    @app.get("/v1/tools/{tool:path}", tags=["tools"])
+    @app.get("/v1/tools/{tool:path}", tags=["tools"], responses=documentation.refused(404, 422, 503))
     async def show_tool(tool: str) -> JSONResponse:
         """Tell all about the bundle that answers for a tool."""
         predictor, tool = serving.predictor, tools.checked_id(tool)

@@ -39,12 +39,12 @@ _JOB = {"$ref": _REFERENCE.format(model="JobDescription")}
 _RECOMMENDATION = {"$ref": _REFERENCE.format(model="MemoryRecommendation")}
 _REFUSED = {"content": {"application/json": {"schema": {"$ref": _REFERENCE.format(model="Error")}}}}
 _REFUSALS = {
-    "401": "A token is asked for, and this is not the one",
-    "404": "No bundle for this tool",
-    "413": "The body is too large",
-    "415": "The body is compressed",
-    "422": "A field is wrong; `field` names it",
-    "503": "No usable bundle, or too much to do",
+    401: "A token is asked for, and this is not the one",
+    404: "No bundle for this tool",
+    413: "The body is too large",
+    415: "The body is compressed",
+    422: "A field is wrong; `field` names it",
+    503: "No usable bundle, or too much to do",
 }
 _ERROR = {
     "type": "object",
@@ -56,6 +56,11 @@ _ERROR = {
         "field": {"type": "string", "description": "path of the field that is wrong, as in inputs[0].size_bytes"},
     },
 }
+
+
+def refused(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Describe refusals by their status codes, as a route takes them."""
+    return {status: {"description": _REFUSALS[status], **_REFUSED} for status in statuses}
 
 
 def add_pages(app: FastAPI, serving: Serving) -> None:
@@ -89,7 +94,9 @@ def openapi(app: FastAPI, predictor: Predictor) -> dict[str, Any]:
     document["paths"].update({PREDICT: {"post": _predict_operation()}, BATCH: {"post": _batch_operation()}})
     for entry in predictor.entries.values():
         document["paths"].update(_seed_path(predictor, entry))
-    components = document.setdefault("components", {}).setdefault("schemas", {})
+    # the framework documents its own way to say that a field is wrong, which none of ours goes
+    components: dict[str, Any] = {}
+    document["components"] = {"schemas": components}
     components["Error"] = _ERROR
     for message in (JobDescription, MemoryRecommendation):
         schema = TypeAdapter(message).json_schema(ref_template=_REFERENCE)
@@ -101,7 +108,8 @@ def openapi(app: FastAPI, predictor: Predictor) -> dict[str, Any]:
 def _seed_path(predictor: Predictor, entry: Entry) -> dict[str, Any]:
     try:
         schema, facts = _columns(predictor, entry)
-        return seed_address.openapi_path(entry.tool, entry.rows, seed_address.parameters(schema, facts["sizes_bytes"]))
+        parameters = seed_address.parameters(schema, facts["sizes_bytes"])
+        return seed_address.openapi_path(entry.tool, entry.rows, parameters, refused(401, 422, 503))
     # one that cannot be described costs the others nothing; asked for a prediction, it tells what is wrong
     except (BundleRefused, LookupError, TypeError, ValueError, AttributeError):
         return {}
@@ -139,7 +147,7 @@ def _operation(summary: str, body: dict[str, Any], example: dict[str, Any], answ
         "requestBody": {"required": True, "content": {"application/json": {"schema": body, "example": example}}},
         "responses": {
             "200": {"description": "What to request, and why", "content": {"application/json": {"schema": answer}}},
-            **{status: {"description": why, **_REFUSED} for status, why in _REFUSALS.items()},
+            **{str(status): told for status, told in refused(*_REFUSALS).items()},
         },
     }
 

@@ -25,6 +25,10 @@ PREFIX = "/v2"
 _DATATYPES = {"integer": "INT64", "string": "BYTES"}
 _TYPES: Mapping[str, type] = {"INT64": int, "BYTES": str}
 
+_ERROR = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
+_REFUSED = {"description": "Why not", "content": {"application/json": {"schema": _ERROR}}}
+# 400 where something is wrong, and the others by their own codes
+_RESPONSES: dict[int | str, dict[str, Any]] = {"4XX": _REFUSED, 503: _REFUSED}
 _INFER = {
     "requestBody": {
         "required": True,
@@ -66,7 +70,7 @@ def refusal(error: Exception) -> tuple[int, dict[str, Any]]:
 
 def routes(serving: Serving, settings: ServiceSettings) -> APIRouter:
     """Return the routes of the protocol."""
-    router = APIRouter(prefix=PREFIX, tags=["Open Inference Protocol"])
+    router = APIRouter(prefix=PREFIX, tags=["Open Inference Protocol"], responses=_RESPONSES)
     _add_server(router, serving)
     _add_models(router, serving)
 

@@ -105,8 +105,8 @@ def parameters(schema: FeatureSchema, sizes_bytes: Mapping[str, Any]) -> list[di
     return [*described, _integer_parameter("slots", "cores of the job", MAX_SLOTS)]
 
 
-def openapi_path(tool: str, rows: int, described: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the OpenAPI path of the seed's address of one tool, by its `parameters`."""
+def openapi_path(tool: str, rows: int, described: list[dict[str, Any]], refused: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return the OpenAPI path of the seed's address of one tool: its `parameters`, and how it may be refused."""
     answer = {"Tool name": tool, "Required memory": 3221225472}
     operation = {
         "tags": ["one tool by its own columns"],
@@ -118,7 +118,7 @@ def openapi_path(tool: str, rows: int, described: list[dict[str, Any]]) -> dict[
                 "description": f"From {rows:,} recorded jobs.",
                 "content": {"application/json": {"example": answer}},
             },
-            "422": {"description": "A parameter is unknown, or has a wrong value; `field` names it."},
+            **{str(status): told for status, told in refused.items()},
         },
     }
     return {f"/{quote(tool)}/memory/": {"get": operation}}

@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 from application import client_of
 from fastapi.testclient import TestClient
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from galaxy_memory_rules.messages import parse_recommendation
 
@@ -240,25 +238,3 @@ def test_every_refusal_has_the_same_shape(client: TestClient) -> None:
         assert answer.json()["request_id"] == answer.headers["x-request-id"]
     assert client.get("/v1/predict").headers["allow"] == "POST"
     assert client.get("/nowhere").json()["error"] == "not_found"
-
-
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
-    max_leaves=10,
-)
-fields = st.sampled_from(["tool_id", "inputs", "parameters", "dbkey", "slots", "attempt", "size_bytes", "name"])
-
-
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.dictionaries(fields, json_values | st.just("tool"), max_size=5) | json_values)
-def test_nothing_that_is_sent_makes_the_service_fail(client: TestClient, message: Any) -> None:
-    answer = client.post("/v1/predict", content=json.dumps(message))
-    assert answer.status_code in (200, 404, 422)
-
-
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.binary(max_size=200))
-def test_no_bytes_make_the_service_fail(client: TestClient, content: bytes) -> None:
-    for path in ("/v1/predict", "/v1/predict/batch"):
-        assert client.post(path, content=content).status_code == 422
