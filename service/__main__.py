@@ -1,7 +1,10 @@
 """The service's command line: python -m service --models models."""
 
 import argparse
+import json
+import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import MISSING, Field, fields
@@ -9,31 +12,37 @@ from typing import Any
 
 from galaxy_memory_rules.errors import ConfigError
 
+from . import logs
+from .listening import check_certificate, listening_socket
 from .settings import KEYS, SETTINGS_VARIABLE, ServiceSettings, load_settings
+
+log = logging.getLogger(__name__)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Serve until stopped; return 2 for a usage error, such as a port that is taken."""
     try:
         settings = load_settings(vars(_parser().parse_args(arguments)), os.environ)
+        check_certificate(settings)
+        listening = listening_socket(settings)
     except ConfigError as error:
         print(f"service: {error}", file=sys.stderr)
         return 2
+    # asked for new bundles before it has the first ones, it need not end
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     # one thread for each process: with more, the slowest answers of a busy machine take ten times as long
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    import uvicorn
-
     os.environ[SETTINGS_VARIABLE] = settings.to_json()
-    uvicorn.run(
-        "service.app:from_environment",
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        workers=settings.workers,
-        log_level=settings.log_level,
-        access_log=settings.access_log,
-    )
-    return 0
+    logs.configure(settings.log_level)
+    host, port, *_ = listening.getsockname()
+    log.info("listening at %s port %d", host, port, extra={"fields": {"settings": json.loads(settings.to_json())}})
+    if settings.workers > 1:
+        from .supervisor import supervise
+
+        return supervise(settings, listening)
+    from .server import serve
+
+    return serve(settings, listening)
 
 
 def _parser() -> argparse.ArgumentParser:

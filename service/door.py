@@ -83,8 +83,14 @@ class Door:
         route = path if path in self._endpoints else str(getattr(scope.get("route"), "path", "other"))
         metrics.count_request(route, status, seconds)
         if self._access_log or status >= 500:
+            fields = {
+                "method": scope["method"],
+                "route": route,
+                "status": status,
+                "milliseconds": round(seconds * 1000, 1),
+            }
             level = logging.ERROR if status >= 500 else logging.INFO
-            log.log(level, "%s %s %d in %.1f ms", scope["method"], route, status, seconds * 1000)
+            log.log(level, "%s %s %d", scope["method"], route, status, extra={"fields": fields})
 
 
 class _Reply:

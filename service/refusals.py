@@ -6,7 +6,7 @@ from starlette.exceptions import HTTPException
 
 from galaxy_memory_rules.errors import BundleRefused, InvalidMessage, PredictionUnavailable, UnknownTool
 
-from .request_id import REQUEST_ID
+from . import logs
 
 # The first that fits counts.
 _OF_OURS: tuple[tuple[type[Exception], int, str], ...] = (
@@ -46,7 +46,7 @@ def describe(error: Exception) -> tuple[int, dict[str, Any]]:
 def refusal(error: Exception) -> tuple[int, dict[str, Any]]:
     """Return status code and content of the answer to a request."""
     status, content = describe(error)
-    return status, {**content, "request_id": REQUEST_ID.get()}
+    return status, {**content, "request_id": logs.request_id.get()}
 
 
 def headers_of(error: Exception) -> dict[str, str]:

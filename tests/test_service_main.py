@@ -1,6 +1,5 @@
 """The service's command line."""
 
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -22,16 +21,6 @@ def test_it_serves_until_it_is_asked_to_stop(workers: str, models: Path) -> None
 def test_a_folder_that_is_not_there_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--models", str(tmp_path / "nowhere")]) == 2
     assert "no such folder; train first" in capsys.readouterr().err
-
-
-def test_a_port_that_is_taken_is_said_and_not_success(models: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        command = [sys.executable, "-m", "service", "--models", str(models), "--port", port]
-        told = subprocess.run(command, cwd=serving.ROOT, capture_output=True, text=True, timeout=60)
-    assert told.returncode != 0
-    assert "address already in use" in told.stderr
-    assert "Traceback" not in told.stderr
 
 
 def test_a_forest_is_served_without_scikit_learn_or_pandas(models: Path) -> None:
