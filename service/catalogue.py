@@ -20,6 +20,8 @@ class Entry:
     ----------
     tool : str
         The tool's id, or its name where no id is known.
+    home : str
+        The name of the tool's folder.
     folder : Path
         The build, ``<root>/<home>/<build>``.
     name : str
@@ -39,6 +41,7 @@ class Entry:
     """
 
     tool: str
+    home: str
     folder: Path
     name: str
     needs_scikit_learn: bool
@@ -53,11 +56,6 @@ class Entry:
     test_r2: float | None
     test_median_ape: float | None
 
-    @property
-    def home(self) -> str:
-        """The name of the tool's folder."""
-        return self.folder.parent.name
-
     @classmethod
     def of(cls, folder: Path, manifest: Mapping[str, Any]) -> "Entry":
         """Pick what is listed from a manifest."""
@@ -66,6 +64,7 @@ class Entry:
         interval = held_out.get("failure_interval")
         return cls(
             tool=manifest["tool"],
+            home=folder.parent.name,
             folder=folder,
             name=f"{manifest['tool']}/{folder.name}",
             needs_scikit_learn=manifest["model"]["kind"] == "estimator",

@@ -147,8 +147,8 @@ def test_where_nothing_can_be_written_the_old_bundle_stays(trained: Trained, hom
 @pytest.mark.parametrize("damage_done", [damage.flipped, damage.cut])
 def test_a_flipped_bit_or_a_cut_anywhere_in_any_file_is_refused(damage_done: damage.Damage, home: Path) -> None:
     build = publishing.current_build(home)
-    # 5 in each of the bundle's 12 files
-    for what in damage.damaged_in_turn(build, damage_done, 5, seed=1):
+    # 30 in each of the bundle's 12 files
+    for what in damage.damaged_in_turn(build, damage_done, 30, seed=1):
         with pytest.raises(BundleError):
             bundle.load(home)
             pytest.fail(what)

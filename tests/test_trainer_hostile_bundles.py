@@ -1,5 +1,6 @@
 """Bundles that keep every rule of hashes and names, and were made to do harm."""
 
+import dataclasses
 import io
 import pickle
 import struct
@@ -13,9 +14,14 @@ import damage
 import numpy as np
 import pytest
 import serving
+from conftest import train
+from sklearn.linear_model import LinearRegression
 
 from galaxy_memory_rules.errors import BundleError
 from trainer import archive, bundle, npy, publishing
+from trainer.lines import LEVELS
+from trainer.regressor import Regressor
+from trainer.training import Trained
 
 
 @pytest.fixture
@@ -154,6 +160,40 @@ def test_a_manifest_is_refused_by_which_no_sane_request_or_answer_comes(
     damage.rewrite(home, lambda manifest, build: manifest[part].update({field: value}))
     with pytest.raises(BundleError, match="train this tool again"):
         bundle.load(home)
+
+
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        # the sum of both terms is no number
+        ("coefficients", np.array([1e308, -1e308])),
+        ("coefficients", np.array([1e300, 0.0])),
+        ("residuals", np.linspace(-1e300, 1e300, LEVELS)),
+    ],
+)
+def test_a_line_is_refused_that_leads_beyond_numbers(name: str, array: Any, tmp_path: Path) -> None:
+    bundle.save(train(tmp_path, [], 12).bundle, tmp_path)
+    damage.put(tmp_path / "tool", f"{name}.npy", npy.to_bytes(array))
+    with pytest.raises(BundleError, match="expected"):
+        bundle.load(tmp_path / "tool")
+
+
+def test_edges_beyond_numbers_are_refused(home: Path) -> None:
+    forest_of(home, edges=lambda array: array * 1e300)
+    with pytest.raises(BundleError, match="edges, residuals: expected"):
+        bundle.load(home)
+
+
+@pytest.mark.parametrize("spoiled", ["another number of columns", "no number"])
+def test_an_estimator_is_refused_that_cannot_predict(spoiled: str, trained: Trained, tmp_path: Path) -> None:
+    n_columns = len(trained.bundle.schema.columns) + (spoiled == "another number of columns")
+    fitted = LinearRegression().fit(np.zeros((3, n_columns)), np.zeros(3))
+    if spoiled == "no number":
+        fitted.intercept_ = float("nan")
+    model = Regressor(fitted, np.zeros(LEVELS))
+    bundle.save(dataclasses.replace(trained.bundle, model=model), tmp_path)
+    with pytest.raises(BundleError, match="its model cannot predict"):
+        bundle.load(tmp_path / "tool")
 
 
 def zipped(parts: dict[str, bytes]) -> bytes:

@@ -1,4 +1,4 @@
-"""The trainer's command line: python -m trainer train | backtest | check-rule ..."""
+"""The trainer's command line: python -m trainer train | backtest | check-rule | builds ..."""
 
 import argparse
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from galaxy_memory_rules.errors import BundleError, ConfigError
 
-from . import backtest_run, check_rule
+from . import backtest_run, builds, check_rule, signing
 from .options import add_input, add_sizing, sizing_of
 
 DONE, SOME_FAILED, USAGE = 0, 1, 2
@@ -37,6 +37,7 @@ def _train(options: argparse.Namespace) -> int:
         sizing_of(options),
         options.jobs,
         options.report,
+        signing.read_key(options.signing_key) if options.signing_key else None,
     )
     return SOME_FAILED if train_all(plan) else DONE
 
@@ -47,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_backtest(commands)
     _add_check_rule(commands)
+    builds.add_commands(commands)
     return parser
 
 
@@ -64,6 +66,12 @@ def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     train.add_argument("-d", "--directory", type=Path, required=True, help="folder that gets the bundles")
     train.add_argument(
         "--report", type=Path, metavar="FILE", help="HTML page to look at before switching on (default: beside -o)"
+    )
+    train.add_argument(
+        "--signing-key",
+        type=Path,
+        metavar="FILE",
+        help="sign what is published with this key of 32 bytes or more, for a service with the same signing_key_file",
     )
     add_sizing(train)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Optional
@@ -145,7 +146,7 @@ def load_build(folder: Path, key: Optional[bytes] = None) -> Bundle:
             folder.name,
             _memory_bytes(model, neighbours, files, manifest),
         )
-        soundness.require_sound(schema, sizing, bundle.facts)
+        soundness.require_sound(bundle)
         return bundle
 
 
@@ -183,14 +184,20 @@ def _checked(folder: Path, key: Optional[bytes]) -> tuple[dict[str, Any], dict[s
 
 def _require_version(trained_with: str) -> None:
     """Refuse an estimator of another scikit-learn: it may load and predict something else."""
-    try:
-        found = metadata.version("scikit-learn")
-    except metadata.PackageNotFoundError:
-        found = "none"
+    found = _scikit_learn()
     if found != trained_with:
         raise BundleError(
             f"made by scikit-learn {trained_with}, and here is {found}; install that one, or train this tool again"
         )
+
+
+@cache
+def _scikit_learn() -> str:
+    """Return the version that is installed, without importing it."""
+    try:
+        return metadata.version("scikit-learn")
+    except metadata.PackageNotFoundError:
+        return "none"
 
 
 def _open_arrays(files: Mapping[str, bytes]) -> dict[str, npt.NDArray[Any]]:

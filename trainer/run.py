@@ -3,7 +3,7 @@
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Optional
 
@@ -37,6 +37,7 @@ class Plan:
     sizing: SizingConfig
     workers: int
     report: Optional[Path] = None
+    signing_key: Optional[bytes] = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ def _save(trained: Trained, plan: Plan) -> None:
     for outcome in trained.outcomes:
         if outcome.parameters:
             print(f"{tool}: best {outcome.rung.name} {outcome.parameters}")
-    build = bundle.save(trained.bundle, plan.directory)
+    build = bundle.save(trained.bundle, plan.directory, plan.signing_key)
     print(f"{tool}: {trained.learned.rung.name} -> {publishing.folder_name(tool)}/{build}", flush=True)
 
 

@@ -1,31 +1,59 @@
-"""The texts and numbers of a manifest, checked before any of them sizes a job or is shown."""
+"""The texts and numbers of a bundle that was read, checked before any of them sizes a job or is shown."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from galaxy_memory_rules.errors import BundleError
 from galaxy_memory_rules.messages import MAX_SIZE_BYTES
 
 from .features import FeatureSchema
+from .forest import Forest
+from .lines import Line
+from .models import Model
 from .policy import SizingRule
+
+if TYPE_CHECKING:
+    from .bundle import Bundle
 
 # No honest factor, slope or price comes near it, and all of them multiplied are still a finite number.
 _MOST = 1e18
+# Natural logarithms of bytes.
+_MOST_LOG = 1e3
 _MOST_NAMES = 100_000
 _FACTS: Mapping[str, type] = {"file": str, "label": str, "model": dict, "rows": dict, "sizes_bytes": dict}
 
 
-def require_sound(schema: FeatureSchema, sizing: SizingRule, facts: Mapping[str, Any]) -> None:
-    """Refuse a manifest by which a request would be no sane amount of memory, or an answer could not be written.
+def require_sound(bundle: "Bundle") -> None:
+    """Refuse a bundle by which a request would be no sane amount of memory, or an answer could not be written.
 
     Raises
     ------
     BundleError
         Naming the field.
     """
-    _require_names(schema)
-    _require_sizing(sizing)
-    _require_facts(facts, schema)
+    _require_names(bundle.schema)
+    _require_sizing(bundle.sizing)
+    _require_facts(bundle.facts, bundle.schema)
+    _require_bounds(bundle.model)
+    _require_answer(bundle)
+
+
+def _require_bounds(model: Model) -> None:
+    """Keep sums and products of what is believed from being infinite, or no number."""
+    if isinstance(model, Line):
+        _require_numbers("coefficients", model.coefficients.tolist(), -_MOST, _MOST)
+    spread = model.edges if isinstance(model, Forest) else model.residuals
+    _require_numbers("edges, residuals", (float(spread[0]), float(spread[-1])), -_MOST_LOG, _MOST_LOG)
+
+
+def _require_answer(bundle: "Bundle") -> None:
+    """Ask for a job without any input: an estimator may have been fitted to other columns."""
+    try:
+        peak_bytes = bundle.model.predict(bundle.schema.encode([{}]))[0].predicted_peak_bytes
+    # scikit-learn raises whatever it meets
+    except Exception as error:
+        raise BundleError(f"its model cannot predict ({error}); train this tool again") from error
+    _require_whole("the predicted peak of a job without inputs", [peak_bytes], 0, MAX_SIZE_BYTES)
 
 
 def _require_names(schema: FeatureSchema) -> None:
