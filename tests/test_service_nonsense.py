@@ -12,7 +12,6 @@ from fastapi.testclient import TestClient
 from sklearn.linear_model import LinearRegression
 
 from trainer.bundle import Bundle
-from trainer.lines import LEVELS
 from trainer.regressor import Regressor
 from trainer.training import Trained
 
@@ -24,11 +23,13 @@ GOOD = {**JOB, "tool_id": "good"}
 def crafted(bundle: Bundle, intercept: float, n_columns: int | None = None) -> Bundle:
     """Return a bundle whose estimator predicts one number, whatever is asked."""
     n_columns = len(bundle.schema.columns) if n_columns is None else n_columns
-    estimator = LinearRegression().fit(np.zeros((2, n_columns)), np.zeros(2))
-    estimator.intercept_ = intercept
+    rows = np.arange(2)
+    matrix = np.zeros((2, n_columns), dtype=np.float32)
+    regressor = Regressor.with_spread(LinearRegression(), matrix, np.zeros(2), [(rows, rows)])
+    regressor.estimator.intercept_ = intercept
     model = {"name": "Linear", "source": "LinearRegression", "parameters": {}}
     facts = {**bundle.facts, "model": model}
-    return dataclasses.replace(bundle, model=Regressor(estimator, np.zeros(LEVELS)), facts=facts)
+    return dataclasses.replace(bundle, model=regressor, facts=facts)
 
 
 def client_with(bundle: Bundle, good: Bundle, folder: Path) -> TestClient:
