@@ -1,13 +1,15 @@
 """One HTTP connection: uvicorn's, with a deadline for requests, limits for headers, and refusals that cost little."""
 
 import asyncio
+import itertools
 import json
+import re
 import secrets
 from http import HTTPStatus
 from typing import Any, cast
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from .connections import Connections
 from .lifecycle import Lifecycle
@@ -18,6 +20,14 @@ MAX_HEADERS = 100
 _ALWAYS = (b"/health/", b"/v2/health/", b"/metrics")
 # Headers of a request that has a body.
 _BODIES = (b"content-length", b"transfer-encoding")
+# What a prediction says about its length; and what else may stand in its headers that needs a closer look.
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,8})[ \t]*\r\n")
+_NOT_PLAIN = (b"transfer-encoding", b"close", b"upgrade", b"expect", b"http/1.0", b"\n\n")
+_ids = itertools.count(secrets.randbits(63))
+
+
+def _request_id() -> bytes:
+    return b"%016x" % next(_ids)
 
 
 def _refusal(status: int, error: str, message: str, header: str) -> bytes:
@@ -54,14 +64,14 @@ class UnreadableBody(Exception):
 class Protocol(HttpToolsProtocol):
     """One connection of a client.
 
-    It is in `Connections.idle` or in `Connections.receiving`, or else a request of it is in hand.
+    It is in `Connections.idle` or in `Connections.receiving`, or else a request of it is in hand, or its refusal held.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._all = cast(Connections, self.server_state)
-        # a request has begun to arrive; it is refused; a whole one is being answered
-        self._arriving = self._refusing = self._in_hand = False
+        # a request has begun to arrive; it is refused; its refusal is held back; a whole one is being answered
+        self._arriving = self._refusing = self._held = self._in_hand = False
         self._head_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -72,12 +82,18 @@ class Protocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
+        self._held = False
         self._all.forget(self)
         self._let_go()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Read on, and note whether a request is whole, or since when it has been arriving."""
+        if self._held:
+            # it asks the next thing without waiting
+            self.say_busy()
+        if self._all.working >= self._all.most_working and self._is_refused_unread(data):
+            return
         self._all.idle.pop(self, None)
         self._head_bytes += len(data)
         try:
@@ -89,8 +105,8 @@ class Protocol(HttpToolsProtocol):
             large = isinstance(error.__context__, HeadTooLarge)
             self._last_words(_TOO_LARGE if large else _MALFORMED, "too_large" if large else "malformed")
             return
-        if self._in_hand:
-            self._all.receiving.pop(self, None)
+        if self._in_hand or self._held:
+            self._all.forget(self)
         elif self._arriving or self not in self._all.idle:
             self._all.idle.pop(self, None)
             self._all.receiving.setdefault(self, self.loop.time())
@@ -100,6 +116,8 @@ class Protocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin a request."""
         super().on_message_begin()
+        if self._held:
+            self.say_busy()
         self._arriving, self._refusing = True, False
 
     def on_headers_complete(self) -> None:
@@ -125,9 +143,7 @@ class Protocol(HttpToolsProtocol):
         """Take a whole request in hand."""
         self._arriving, self._head_bytes = False, 0
         if self._refusing:
-            self.transport.write(_BUSY % secrets.token_hex(8).encode())
-            Lifecycle.refused["overload"] += 1
-            self._rest()
+            self._refuse_busy()
             return
         super().on_message_complete()
         if self.cycle.response_complete:
@@ -151,6 +167,9 @@ class Protocol(HttpToolsProtocol):
         else:
             self._rest()
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._all.line_up(lambda: super(Protocol, self)._start_asgi_task(cycle, app))
+
     def drop(self) -> None:
         """Close the connection; what a client does not fetch is not kept for it."""
         if self.transport.is_closing() or self.transport.get_write_buffer_size():
@@ -173,10 +192,35 @@ class Protocol(HttpToolsProtocol):
 
     def _last_words(self, answer: bytes, reason: str) -> None:
         Lifecycle.refused[reason] += 1
-        self.transport.write(answer % secrets.token_hex(8).encode())
+        self.transport.write(answer % _request_id())
         self.transport.close()
         # should the client not even fetch these
         self._rest()
+
+    def say_busy(self) -> None:
+        """Say the no that was held back; the next request is welcome."""
+        if self._held and not self.transport.is_closing():
+            self.transport.write(_BUSY % _request_id())
+            self._rest()
+        self._held = False
+
+    def _refuse_busy(self) -> None:
+        Lifecycle.refused["overload"] += 1
+        self._held = True
+        self._all.forget(self)
+        self._all.hold(self)
+
+    def _is_refused_unread(self, data: bytes) -> bool:
+        """Refuse what plainly is one whole prediction; the parser would take three times as long for it."""
+        if self not in self._all.idle or not data.startswith(b"POST /v1/predict"):
+            return False
+        head, _, body = data.partition(b"\r\n\r\n")
+        head = head.lower()
+        lengths = _LENGTH.findall(head + b"\r\n")
+        if len(lengths) != 1 or int(lengths[0]) != len(body) or any(word in head for word in _NOT_PLAIN):
+            return False
+        self._refuse_busy()
+        return True
 
     def _rest(self) -> None:
         self._all.receiving.pop(self, None)

@@ -15,13 +15,13 @@ import uvicorn
 from galaxy_memory_rules.errors import MemoryRulesError
 
 from .connections import Connections
+from .entrance import Entrance
 from .lifecycle import Lifecycle
-from .listening import BACKLOG
+from .orders import BEAT, RELOAD, STOP
 from .protocol import Protocol
 from .settings import ServiceSettings
 
 APPLICATION = "service.app:from_environment"
-STOP, RELOAD, BEAT = b"s", b"r", b"."
 # Files that a process has open besides its connections: bundles while they are read, logs, modules.
 _RESERVED_FILES = 256
 # How long a client that has begun to send its request may take to finish it, when the doors are closed.
@@ -83,6 +83,7 @@ class Server(uvicorn.Server):
         self._control = control
         self._state = Connections(settings, _raise_file_limit() - _RESERVED_FILES)
         self.server_state = self._state
+        self._entrances: list[Entrance] = []
         self._deadline = float("inf")
 
     @contextlib.contextmanager
@@ -98,7 +99,10 @@ class Server(uvicorn.Server):
         # what is loaded now stays: the collector need not look at it ever again
         gc.collect()
         gc.freeze()
-        self.servers = [await self._answer_at(listening) for listening in sockets or []]
+        self._entrances = [
+            Entrance(listening, self._connection, self.config.ssl, self._settings.receive_seconds)
+            for listening in sockets or []
+        ]
         self.started = True
 
     async def main_loop(self) -> None:
@@ -115,8 +119,8 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take what stands at the door, close it, and answer all that has come in."""
         self._state.closing = True
-        for listening in sockets or []:
-            await self._take_last(listening)
+        for entrance in self._entrances:
+            await entrance.close()
         closed = asyncio.get_running_loop().time()
         answered = await self._wait_while(lambda: self._is_answering(closed))
         for connection in list(self._state.connections):
@@ -139,7 +143,7 @@ class Server(uvicorn.Server):
     def _is_answering(self, closed: float) -> bool:
         elapsed_seconds = asyncio.get_running_loop().time() - closed
         arriving = self._state.receiving and elapsed_seconds < _PATIENCE_SECONDS
-        return bool(self._state.working or arriving or elapsed_seconds < _GLANCE_SECONDS)
+        return bool(self._state.working or self._state.held or arriving or elapsed_seconds < _GLANCE_SECONDS)
 
     def _is_sending(self) -> bool:
         return any(connection.transport.get_write_buffer_size() for connection in self._state.connections)
@@ -182,39 +186,8 @@ class Server(uvicorn.Server):
             asyncio.get_running_loop().remove_reader(control)
             self.stop()
 
-    async def _answer_at(self, listening: socket.socket) -> asyncio.Server:
-        return await asyncio.get_running_loop().create_server(
-            self._connection,
-            # a copy, so that closing the server leaves us the queue of those who have come
-            sock=listening.dup(),
-            ssl=self.config.ssl,
-            ssl_handshake_timeout=self._settings.receive_seconds if self.config.ssl else None,
-            backlog=BACKLOG,
-        )
-
     def _connection(self) -> Protocol:
         return Protocol(config=self.config, server_state=self._state, app_state=self.lifespan.state)
-
-    async def _take_last(self, listening: socket.socket) -> None:
-        """Accept those whom the system has let in already; closing the socket would cut them off."""
-        for server in self.servers:
-            server.close()
-        listening.setblocking(False)
-        listening.listen(0)
-        accepted = []
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                accepted.append(listening.accept()[0])
-        listening.close()
-        await asyncio.gather(*map(self._take_in, accepted), return_exceptions=True)
-
-    async def _take_in(self, accepted: socket.socket) -> None:
-        await asyncio.get_running_loop().connect_accepted_socket(
-            self._connection,
-            accepted,
-            ssl=self.config.ssl,
-            ssl_handshake_timeout=_PATIENCE_SECONDS if self.config.ssl else None,
-        )
 
 
 def reload() -> None:
@@ -232,6 +205,11 @@ def _reload() -> None:
 
 def _raise_file_limit() -> int:
     """Allow as many open files as the system lets us, and return how many."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    # not everywhere may a process ask for what it is allowed
+    except (OSError, ValueError) as error:
+        log.warning("the limit of open files stays at %d: %s", now, error)
+        most = now
     return most if most != resource.RLIM_INFINITY else 2**31

@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from .server import RELOAD, STOP
+from .orders import RELOAD, STOP
 from .settings import SETTINGS_VARIABLE, ServiceSettings
 
 METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
