@@ -305,7 +305,8 @@ def test_with_a_certificate_it_speaks_https_alone(models: Path, certified: tuple
 def test_the_settings_are_one_line_at_the_start_without_the_secrets(
     models: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "token").write_text("open-sesame")
+    (tmp_path / "token").touch(0o600)
+    (tmp_path / "token").write_text("open-sesame-open-sesame")
     with running(models, "--token-file", str(tmp_path / "token")) as (process, _):
         pass
     lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
