@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
@@ -19,6 +19,9 @@ from .reloading import ReloadOutcome
 _SHARED = "PROMETHEUS_MULTIPROC_DIR"
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 _OF_PROCESS = CollectorRegistry()
+
+# when a count began tells nobody anything, and doubles what is sent
+disable_created_metrics()
 
 REQUESTS = Counter("gmr_requests", "Requests by route and status code", ["route", "status"], registry=_OF_PROCESS)
 LATENCY = Histogram(

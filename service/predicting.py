@@ -57,7 +57,7 @@ class Predicting:
 
     async def predict_batch(self, headers: Headers, receive: Receive) -> bytes:
         """Recommend for at most 10,000 jobs; one that is wrong or unknown gets an error in its place."""
-        jobs = await _parse_batch(wire.decode(await read_body(headers, receive, self._max_batch_body_bytes)))
+        jobs = await _parse_batch(wire.decode_batch(await read_body(headers, receive, self._max_batch_body_bytes)))
         outcomes = await recommend_each(self._serving.predictor, jobs)
         return wire.encode({"recommendations": [_entry(outcome) for outcome in outcomes]})
 
@@ -162,8 +162,9 @@ async def _parse_batch(message: Any) -> list[JobDescription | InvalidMessage]:
 
 
 def _parse_entry(entry: Any, place: int) -> JobDescription | InvalidMessage:
+    path = f"jobs[{place}]"
     try:
-        return parse_job(entry, f"jobs[{place}]")
+        return parse_job(wire.decode_part(entry, path), path)
     except InvalidMessage as error:
         return error
 

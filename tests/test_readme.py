@@ -121,6 +121,12 @@ def test_every_address_is_in_its_table(models: Path) -> None:
         assert f"{path.replace('/tool/memory/', '/{tool}/memory/')}" in text, path
 
 
+def test_every_metric_is_in_its_table(models: Path) -> None:
+    text = README.read_text()
+    for name in set(re.findall(r"^# TYPE (\w+)", client_of(models).get("/metrics").text, flags=re.MULTILINE)):
+        assert f"| `{name}`" in text, name
+
+
 def test_every_make_target_is_in_the_readme() -> None:
     text = README.read_text()
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from application import client_of
 from conftest import serve, train
 
 from service.app import create_app
@@ -113,3 +114,23 @@ def test_a_batch_never_mixes_two_builds(door: Door, held: SimpleNamespace, tmp_p
         return [alone["bundle"], {one["bundle"] for one in (await batch)["recommendations"]}]
 
     assert asyncio.run(swapped()) == [after, {before}]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ('{"tool_id": "tool", "slots": NaN}', "jobs[1].slots"),
+        ('{"tool_id": "tool", "slots": 1e999}', "jobs[1].slots"),
+        ('{"tool_id": "tool", "slots": ' + "9" * 5000 + "}", "jobs[1]"),
+        ('"\\ud800"', "jobs[1]"),
+        ("[]", "jobs[1]"),
+        ("null", "jobs[1]"),
+        ('{"tool_id": "tool", "\\ud800": 1}', "jobs[1].\\ud800"),
+    ],
+)
+def test_a_job_that_is_wrong_has_its_error_in_its_place(wrong: str, field: str, models: Path) -> None:
+    """Those that only the standard library reads among them."""
+    content = '{"jobs": [{"tool_id": "tool"}, ' + wrong + ', {"tool_id": "tool"}]}'
+    answer = client_of(models).post("/v1/predict/batch", content=content)
+    told = answer.json()["recommendations"]
+    assert [one.get("field") for one in told] == [None, field, None]
