@@ -21,7 +21,7 @@ _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 
 _OF_PROCESS = CollectorRegistry()
 
 # when a count began tells nobody anything, and doubles what is sent
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 REQUESTS = Counter("gmr_requests", "Requests by route and status code", ["route", "status"], registry=_OF_PROCESS)
 LATENCY = Histogram(
