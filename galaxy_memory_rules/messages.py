@@ -2,21 +2,21 @@
 
 import dataclasses
 import json
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Optional, Union
 
 from .errors import InvalidMessage
+from .fields import Fields
 
 ParameterValue = Union[str, int, float, bool, None]
 
 # Counts and sizes stay exactly representable as JSON numbers in every language (RFC 8259, section 6): 8 PiB.
 MAX_SIZE_BYTES = 2**53 - 1
-MAX_TEXT_LENGTH = 1024
+
 MAX_TOOL_ID_LENGTH = 255
-MAX_INPUTS = 64
 MAX_PARAMETERS = 256
+MAX_INPUTS = 64
 MAX_SLOTS = 2**16
 MAX_ATTEMPT = 1000
 
@@ -140,6 +140,12 @@ def read_json(body: Union[str, bytes]) -> Any:
         raise InvalidMessage("", f"expected a JSON object ({error or 'nested too deeply'})") from error
 
 
+# In the order in which an error lists them.
+_JOB_FIELDS, _INPUT_FIELDS = (
+    dict.fromkeys(field.name for field in dataclasses.fields(kind)) for kind in (JobDescription, InputDataset)
+)
+
+
 def parse_job(message: Any, path: str = "") -> JobDescription:
     """Check a JobDescription at the door.
 
@@ -155,14 +161,14 @@ def parse_job(message: Any, path: str = "") -> JobDescription:
     InvalidMessage
         Naming the field, if one is missing, unknown, of the wrong type or out of range.
     """
-    fields = _Fields(message, path, JobDescription)
+    fields = Fields(message, path, _JOB_FIELDS)
     return JobDescription(
         tool_id=fields.text("tool_id", longest=MAX_TOOL_ID_LENGTH),
         tool_version=fields.optional_text("tool_version"),
         inputs=tuple(
             _parse_input(entry, place) for place, entry in fields.entries("inputs", "input datasets", MAX_INPUTS)
         ),
-        parameters=fields.parameters("parameters"),
+        parameters=fields.parameters("parameters", MAX_PARAMETERS),
         dbkey=fields.optional_text("dbkey"),
         slots=fields.optional_integer("slots", 1, MAX_SLOTS),
         attempt=fields.integer("attempt", 1, MAX_ATTEMPT, default=1),
@@ -171,7 +177,7 @@ def parse_job(message: Any, path: str = "") -> JobDescription:
 
 
 def _parse_input(message: Any, path: str) -> InputDataset:
-    fields = _Fields(message, path, InputDataset)
+    fields = Fields(message, path, _INPUT_FIELDS)
     return InputDataset(
         name=fields.text("name"),
         size_bytes=fields.optional_integer("size_bytes", 0, MAX_SIZE_BYTES),
@@ -188,11 +194,11 @@ def parse_recommendation(message: Any) -> MemoryRecommendation:
     InvalidMessage
         Naming the field, if one is missing, of the wrong type or out of range.
     """
-    fields = _Fields(message, "", None)
+    fields = Fields(message, "")
     return MemoryRecommendation(
         memory_bytes=fields.integer("memory_bytes", 1, MAX_SIZE_BYTES),
         predicted_peak_bytes=fields.integer("predicted_peak_bytes", 1, MAX_SIZE_BYTES),
-        quantiles=fields.quantiles("quantiles"),
+        quantiles=fields.quantiles("quantiles", MAX_SIZE_BYTES),
         failure_probability=fields.fraction("failure_probability"),
         tool=fields.text("tool", longest=MAX_TOOL_ID_LENGTH),
         source=fields.text("source"),
@@ -200,84 +206,3 @@ def parse_recommendation(message: Any) -> MemoryRecommendation:
         guards=fields.texts("guards"),
         reasons=fields.texts("reasons"),
     )
-
-
-class _Fields:
-    """One JSON object at the door: each method takes a field out and checks it."""
-
-    def __init__(self, message: Any, path: str, kind: Optional[type]) -> None:
-        if not isinstance(message, Mapping):
-            raise InvalidMessage(path, "expected an object")
-        self.message = message
-        self.prefix = f"{path}." if path else ""
-        if kind is not None:
-            known = [field.name for field in dataclasses.fields(kind)]
-            for name in message:
-                if name not in known:
-                    raise InvalidMessage(f"{self.prefix}{name}"[:200], f"unknown field; known are {', '.join(known)}")
-
-    def _refuse(self, name: str, expected: str) -> InvalidMessage:
-        return InvalidMessage(f"{self.prefix}{name}", f"expected {expected}")
-
-    def integer(self, name: str, low: int, high: int, default: Optional[int] = None) -> int:
-        value = self.message.get(name, default)
-        if type(value) is not int or not low <= value <= high:
-            raise self._refuse(name, f"an integer from {low} to {high}")
-        return value
-
-    def optional_integer(self, name: str, low: int, high: int) -> Optional[int]:
-        return None if self.message.get(name) is None else self.integer(name, low, high)
-
-    def fraction(self, name: str) -> float:
-        value = self.message.get(name)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
-            raise self._refuse(name, "a number from 0 to 1")
-        return float(value)
-
-    def text(self, name: str, longest: int = MAX_TEXT_LENGTH) -> str:
-        value = self.message.get(name)
-        if not _is_text(value, longest) or not value:
-            raise self._refuse(name, f"printable text of 1 to {longest} characters")
-        return str(value)
-
-    def optional_text(self, name: str) -> Optional[str]:
-        return None if self.message.get(name) in (None, "") else self.text(name)
-
-    def texts(self, name: str) -> tuple[str, ...]:
-        value = self.message.get(name, [])
-        if not isinstance(value, list) or not all(_is_text(item) for item in value):
-            raise self._refuse(name, "a list of texts")
-        return tuple(value)
-
-    def entries(self, name: str, what: str, most: int) -> Iterable[tuple[str, Any]]:
-        value = self.message.get(name, [])
-        if not isinstance(value, list) or len(value) > most:
-            raise self._refuse(name, f"a list of at most {most:,} {what}")
-        return ((f"{self.prefix}{name}[{index}]", entry) for index, entry in enumerate(value))
-
-    def parameters(self, name: str) -> dict[str, ParameterValue]:
-        value = self.message.get(name)
-        value = {} if value is None else value
-        if not isinstance(value, dict) or len(value) > MAX_PARAMETERS:
-            raise self._refuse(name, f"an object of at most {MAX_PARAMETERS} tool parameters")
-        for key, item in value.items():
-            if not _is_text(key) or not _is_parameter_value(item):
-                raise self._refuse(f"{name}.{key}"[:200], "a text, a finite number, true, false or null")
-        return dict(value)
-
-    def quantiles(self, name: str) -> dict[str, int]:
-        value = self.message.get(name, {})
-        if not isinstance(value, dict):
-            raise self._refuse(name, "an object of peaks in bytes by quantile")
-        inner = _Fields(value, f"{self.prefix}{name}", None)
-        return {str(quantile): inner.integer(quantile, 0, MAX_SIZE_BYTES) for quantile in value}
-
-
-def _is_text(value: Any, longest: int = MAX_TEXT_LENGTH) -> bool:
-    return isinstance(value, str) and len(value) <= longest and (value.isprintable() or not value)
-
-
-def _is_parameter_value(value: Any) -> bool:
-    if isinstance(value, float):
-        return math.isfinite(value)
-    return value is None or isinstance(value, (bool, int)) or _is_text(value)

@@ -1,4 +1,4 @@
-"""Finds the bundle for a job, predicts, and applies the policy."""
+"""Finds the bundle for a job and has it answer: one view of all that is served."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -6,15 +6,11 @@ from pathlib import Path
 
 from galaxy_memory_rules.errors import BundleRefused, PredictionUnavailable, UnknownTool
 from galaxy_memory_rules.messages import JobDescription, MemoryRecommendation
-from trainer import policy
 from trainer.bundle import Bundle
-from trainer.distribution import Beliefs
-from trainer.features import Features
 
 from .catalogue import Catalogue, Entry, scan
 from .opened import OpenedBundles
-
-QUANTILES = (0.5, 0.9, 0.95, 0.99)
+from .recommending import recommend
 
 
 class Predictor:
@@ -107,7 +103,7 @@ class Predictor:
         BundleRefused
             If its bundle is damaged.
         """
-        return self._recommend(self.find(job.tool_id, job.tool_version), [job])[0]
+        return recommend(self.find(job.tool_id, job.tool_version), [job])[0]
 
     def recommend_all(self, jobs: Sequence[JobDescription]) -> list[MemoryRecommendation | PredictionUnavailable]:
         """Predict many jobs, those of one tool together.
@@ -134,41 +130,6 @@ class Predictor:
         self, entry: Entry, jobs: Sequence[JobDescription]
     ) -> Sequence[MemoryRecommendation | PredictionUnavailable]:
         try:
-            return self._recommend(self._opened.get(entry), jobs)
+            return recommend(self._opened.get(entry), jobs)
         except BundleRefused as error:
             return [error] * len(jobs)
-
-    @staticmethod
-    def _recommend(found: Bundle, jobs: Sequence[JobDescription]) -> list[MemoryRecommendation]:
-        features = [found.schema.features(job) for job in jobs]
-        completed = [found.neighbours.complete(found.schema, one) for one in features]
-        beliefs = found.model.predict(found.schema.encode(features))
-        of_each = (beliefs.part(place) for place in range(len(jobs)))
-        return [_answer(found, *one) for one in zip(jobs, features, completed, of_each, strict=True)]
-
-
-def source(found: Bundle) -> str:
-    """Name the rung that answers with a bundle: ``forest``, ``line``, ``pooled``, ``static`` or another's class."""
-    return str(found.facts["model"]["source"])
-
-
-def _answer(
-    found: Bundle, job: JobDescription, features: Features, completed: list[str], beliefs: Beliefs
-) -> MemoryRecommendation:
-    request = policy.recommend(beliefs, job, features, found.schema, found.sizing)
-    distribution = beliefs[0]
-    return MemoryRecommendation(
-        memory_bytes=request.memory_bytes,
-        predicted_peak_bytes=distribution.predicted_peak_bytes,
-        quantiles={str(quantile): distribution.quantile_bytes(quantile) for quantile in QUANTILES},
-        failure_probability=round(distribution.exceedance(request.memory_bytes), 4),
-        tool=found.tool,
-        source=source(found),
-        bundle=found.name,
-        guards=request.guards,
-        reasons=(*_said(completed), *request.reasons),
-    )
-
-
-def _said(completed: list[str]) -> list[str]:
-    return [f"not told, taken from the most similar recorded job: {', '.join(completed)}"] if completed else []

@@ -241,18 +241,20 @@ def test_a_port_that_is_not_allowed_is_said(models: Path) -> None:
     assert told.stdout == "cannot listen at 127.0.0.1 port 80: permission denied\n"
 
 
-def test_an_application_that_cannot_start_ends_workers_and_all(models: Path, tmp_path: Path) -> None:
-    """A folder that is gone by the time a worker looks for it."""
-    from service.settings import SETTINGS_VARIABLE, ServiceSettings
-
-    settings = ServiceSettings(models=tmp_path / "gone").to_json()
-    told = subprocess.run(
-        [sys.executable, "-m", "service.worker", "0", "0"],
-        cwd=serving.ROOT, capture_output=True, text=True, env={**os.environ, SETTINGS_VARIABLE: settings},
-    )  # fmt: skip
+def test_workers_none_of_which_can_start_are_the_end(tmp_path: Path) -> None:
+    """A folder that is gone by the time they look for it."""
+    program = (
+        "import socket, sys\nfrom pathlib import Path\nfrom service.settings import ServiceSettings\n"
+        "from service.supervisor import supervise\n"
+        "settings = ServiceSettings(Path(sys.argv[1]), workers=2)\n"
+        "sys.exit(supervise(settings, socket.create_server(('127.0.0.1', 0))))"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "gone")]
+    told = subprocess.run(command, cwd=serving.ROOT, capture_output=True, text=True, timeout=60)
     assert told.returncode == 2
-    [line] = told.stderr.splitlines()
-    assert "no such folder" in json.loads(line)["message"]
+    said = [json.loads(line)["message"] for line in told.stderr.splitlines() if line.startswith("{")]
+    assert said
+    assert all("no such folder" in message for message in said)
 
 
 @pytest.fixture(scope="module")

@@ -35,8 +35,8 @@ def believed(found: Bundle) -> Beliefs:
     return found.model.predict(found.schema.matrix([JOB]))
 
 
-def predicted_bytes(found: Bundle) -> int:
-    return believed(found)[0].predicted_peak_bytes
+def predicted_bytes(found: Bundle) -> float:
+    return float(believed(found).predicted_peaks_bytes[0])
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_other_estimators_survive_the_disk_too(trained: Trained, tmp_path: Path)
     again = bundle.load(tmp_path / "tool")
     assert isinstance(again.model, Regressor)
     assert predicted_bytes(again) == pytest.approx(predicted_bytes(made))
-    assert np.array_equal(again.model.residuals, model.to_arrays()["residuals"])
+    assert np.array_equal(again.model.residuals.edges, model.to_arrays()["residuals"])
     assert json.loads((tmp_path / "tool" / build / "manifest.json").read_text())["model"] == {"kind": "estimator"}
 
 
@@ -79,7 +79,7 @@ def test_lines_survive_the_disk_too(rows: int, source: str, tmp_path: Path) -> N
     assert isinstance(again.model, Line)
     assert again.facts["model"]["source"] == source
     assert again.model.is_log == made.model.is_log
-    assert np.array_equal(believed(again).edges, believed(made).edges)
+    assert np.array_equal(believed(again).grid.edges, believed(made).grid.edges)
     assert predicted_bytes(again) == predicted_bytes(made)
     told = json.loads((tmp_path / "tool" / build / "manifest.json").read_text())["model"]
     assert told == {"kind": "line", "is_log": made.model.is_log}

@@ -43,8 +43,7 @@ SHAPES = [
 def means(forest: Forest, matrix: Matrix) -> list[float]:
     """The mean of each row's distribution: that of its leaves, each peak known to half a bin."""
     beliefs = forest.predict(matrix)
-    middles = (beliefs.edges[1:] + beliefs.edges[:-1]) / 2
-    return [float(np.diff(cumulative) @ middles) for cumulative in beliefs.cumulative]
+    return [float(np.diff(cumulative) @ beliefs.grid.middles) for cumulative in beliefs.cumulative]
 
 
 def half_a_bin(log_peaks: Vector) -> float:
@@ -92,7 +91,7 @@ def test_a_tree_that_never_splits_is_served_too() -> None:
     fitted = RandomForestRegressor(3, min_samples_split=1.0, max_depth=1, min_samples_leaf=0.5, random_state=0)
     fitted.fit(np.zeros_like(matrix), log_peaks)
     forest = flatten(trees_of(fitted), np.zeros_like(matrix), log_peaks)
-    assert forest.depth == 0
+    assert not forest.inner.any()
     [distribution] = forest.predict(matrix[:1])
     # every row is in the one leaf: its distribution is that of all peaks
     assert distribution.quantile_bytes(0.5) == pytest.approx(np.exp(np.median(log_peaks)), rel=0.02)
@@ -114,15 +113,13 @@ def test_small_leaves_take_the_peaks_of_the_node_around_them() -> None:
     matrix, log_peaks = sample(100)
     fitted = ExtraTreesRegressor(5, random_state=0).fit(matrix, log_peaks)
     forest = flatten(trees_of(fitted), matrix, log_peaks)
-    lengths = np.diff(forest.runs)
-    inner = forest.first_child != np.arange(len(lengths))
-    assert not lengths[inner].any()
-    assert lengths[~inner].min() >= MIN_ROWS_PER_HISTOGRAM
+    assert forest.lengths.min() >= MIN_ROWS_PER_HISTOGRAM
     # the leaves of trees that are fully grown have one row each; that of the first row takes its parent's as well
     tree = fitted.estimators_[0].tree_
     path = np.flatnonzero(tree.decision_path(matrix[:1]).toarray()[0])
     counted = [int(tree.n_node_samples[node]) for node in path]
-    assert lengths[forest._leaves(matrix[:1])[0, 0]] == min(rows for rows in counted if rows >= MIN_ROWS_PER_HISTOGRAM)
+    leaf = forest.walk.leaves(matrix[:1])[0, 0]
+    assert forest.lengths[leaf] == min(rows for rows in counted if rows >= MIN_ROWS_PER_HISTOGRAM)
 
 
 def test_quantiles_cover_what_they_promise() -> None:
@@ -142,22 +139,15 @@ def test_one_row_and_many_are_predicted_alike(forest: Forest) -> None:
         assert np.array_equal(alone.cumulative, distribution.cumulative)
 
 
-def test_a_forest_survives_the_disk(forest: Forest) -> None:
-    again = Forest.from_arrays(forest.to_arrays(), n_columns=4)
-    assert again.depth == forest.depth
-    for name in ("roots", "feature", "threshold", "first_child", "runs", "bins", "edges"):
-        assert np.array_equal(getattr(again, name), getattr(forest, name)), name
-
-
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_what_follows_from_the_order_of_the_nodes_is_found_again(shape: dict[str, int]) -> None:
+def test_a_forest_survives_the_disk(shape: dict[str, int]) -> None:
     matrix, log_peaks = sample(200)
     fitted = ExtraTreesRegressor(**{"n_estimators": 10, "random_state": 0, **shape}).fit(matrix, log_peaks)
     forest = flatten(trees_of(fitted), matrix, log_peaks)
     again = Forest.from_arrays(forest.to_arrays(), n_columns=4)
-    assert np.array_equal(again.first_child, forest.first_child)
-    assert np.array_equal(again.runs, forest.runs)
-    assert again.depth == forest.depth == max(tree.max_depth for tree in trees_of(fitted))
+    for name in ("roots", "inner", "feature", "threshold", "lengths", "bins"):
+        assert np.array_equal(getattr(again, name), getattr(forest, name)), name
+    assert np.array_equal(again.predict(matrix).cumulative, forest.predict(matrix).cumulative)
 
 
 def test_a_forest_on_disk_takes_a_byte_for_each_row_and_eight_for_each_leaf(forest: Forest) -> None:

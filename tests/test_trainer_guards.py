@@ -13,7 +13,7 @@ from test_rules_messages import jobs as any_job
 from galaxy_memory_rules.memory import format_bytes
 from galaxy_memory_rules.messages import InputDataset, JobDescription
 from trainer.choice import Choice
-from trainer.distribution import Beliefs
+from trainer.distribution import Beliefs, Grid
 from trainer.familiarity import Familiar, Familiarity
 from trainer.features import FeatureSchema
 from trainer.policy import Limits, Request, SizingRule, recommend
@@ -53,7 +53,7 @@ RULE = SizingRule(
     tool_bytes=int(TOOL_GIB * GIB),
 )
 # half between 1 and 2 GiB, half between 2 and 4
-BELIEFS = Beliefs(np.log([GIB, 2 * GIB, 4 * GIB]), np.array([[0.0, 0.5, 1.0]]), np.zeros(1))
+BELIEFS = Beliefs(Grid(np.log([GIB, 2 * GIB, 4 * GIB])), np.array([[0.0, 0.5, 1.0]]), np.zeros(1))
 
 
 def usual(**changes: Any) -> JobDescription:
@@ -63,7 +63,7 @@ def usual(**changes: Any) -> JobDescription:
 
 
 def request_for(job: JobDescription, **changes: Any) -> Request:
-    return recommend(BELIEFS, job, SCHEMA.features(job), SCHEMA, dataclasses.replace(RULE, **changes))
+    return recommend(BELIEFS, [job], [SCHEMA.features(job)], SCHEMA, dataclasses.replace(RULE, **changes))[0]
 
 
 def reads(size_bytes: int | None, extension: str = "bam") -> tuple[InputDataset, ...]:

@@ -19,6 +19,7 @@ from sklearn.linear_model import LinearRegression
 
 from galaxy_memory_rules.errors import BundleError
 from trainer import archive, bundle, npy, publishing
+from trainer.distribution import Grid
 from trainer.lines import LEVELS
 from trainer.regressor import Regressor
 from trainer.training import Trained
@@ -190,9 +191,9 @@ def test_an_estimator_is_refused_that_cannot_predict(spoiled: str, trained: Trai
     fitted = LinearRegression().fit(np.zeros((3, n_columns)), np.zeros(3))
     if spoiled == "no number":
         fitted.intercept_ = float("nan")
-    model = Regressor(fitted, np.zeros(LEVELS))
+    model = Regressor(fitted, Grid(np.zeros(LEVELS)))
     bundle.save(dataclasses.replace(trained.bundle, model=model), tmp_path)
-    with pytest.raises(BundleError, match="its model cannot predict"):
+    with pytest.raises(BundleError, match="predict"):
         bundle.load(tmp_path / "tool")
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from galaxy_memory_rules.errors import BundleError
 from galaxy_memory_rules.messages import InputDataset, JobDescription
+from trainer.distribution import Grid
 from trainer.features import FeatureSchema, Matrix
 from trainer.lines import LEVELS, Line, constant, line_in_bytes, log_line, pooled_log_line, spread_of
 
@@ -37,7 +38,7 @@ def test_a_constant_is_the_median_with_the_spread_of_all_peaks() -> None:
     line = constant(np.log(np.array([1.0, 2.0, 8.0]) * GIB))
     assert line.coefficients == pytest.approx([2 * GIB])
     # from a half of the median to four times as much
-    assert np.exp(line.residuals[[0, -1]]) == pytest.approx([0.5, 4])
+    assert np.exp(line.residuals.edges[[0, -1]]) == pytest.approx([0.5, 4])
     assert points_bytes(line) == pytest.approx(np.full(40, 2 * GIB))
 
 
@@ -106,8 +107,8 @@ def test_the_spread_of_a_line_is_that_of_its_own_errors() -> None:
     noise = np.where(np.arange(40) % 8 == 0, np.log(2), 0.0)
     line = log_line(SCHEMA, MATRIX, np.log(1000 * BYTES**0.5) + noise)
     errors = np.log(1000 * BYTES**0.5) + noise - line.predict(MATRIX).origins
-    assert line.residuals[[0, -1]] == pytest.approx([errors.min(), errors.max()])
-    assert (np.diff(line.residuals) >= 0).all()
+    assert line.residuals.edges[[0, -1]] == pytest.approx([errors.min(), errors.max()])
+    assert (np.diff(line.residuals.edges) >= 0).all()
 
 
 def test_levels_are_recorded_errors_and_never_between_two() -> None:
@@ -134,16 +135,16 @@ def test_few_jobs_draw_their_spread_towards_that_of_other_tools() -> None:
     line = pooled_log_line(schema, matrix, log_peaks, slope=0.25, spread=0.6)
     assert line.coefficients == pytest.approx([np.log(GIB)])
     # level 195 of 0 to 200 is the 0.975 quantile, 1.96 standard deviations
-    assert line.residuals[195] == pytest.approx(1.96 * (0.264 * 1.2) ** 0.5, rel=1e-3)
-    assert line.residuals[100] == pytest.approx(0, abs=1e-12)
+    assert line.residuals.edges[195] == pytest.approx(1.96 * (0.264 * 1.2) ** 0.5, rel=1e-3)
+    assert line.residuals.edges[100] == pytest.approx(0, abs=1e-12)
     # and the last is no infinity, but the 0.9995 quantile
-    assert line.residuals[-1] == pytest.approx(NormalDist(sigma=(0.264 * 1.2) ** 0.5).inv_cdf(0.9995))
+    assert line.residuals.edges[-1] == pytest.approx(NormalDist(sigma=(0.264 * 1.2) ** 0.5).inv_cdf(0.9995))
 
 
 @given(st.integers(0, 10_000))
 def test_a_predicted_peak_is_at_least_a_byte(seed: int) -> None:
     draw = np.random.default_rng(seed)
-    line = Line(np.zeros(0, dtype=np.int64), np.array([-draw.random() * GIB]), False, np.zeros(LEVELS))
+    line = Line(np.zeros(0, dtype=np.int64), np.array([-draw.random() * GIB]), False, Grid(np.zeros(LEVELS)))
     assert points_bytes(line) == pytest.approx(np.ones(40))
 
 
@@ -152,7 +153,7 @@ def test_what_is_written_is_read_back(fit: type[Line]) -> None:
     line = fit(SCHEMA, MATRIX, np.log(100 * MIB + 2 * BYTES))  # type: ignore[call-arg,arg-type]
     again = Line.from_arrays(line.to_arrays(), line.is_log, len(SCHEMA.columns))
     assert points_bytes(again).tolist() == points_bytes(line).tolist()
-    assert again.residuals.tolist() == line.residuals.tolist()
+    assert again.residuals.edges.tolist() == line.residuals.edges.tolist()
 
 
 @pytest.mark.parametrize(

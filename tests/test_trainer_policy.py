@@ -9,7 +9,7 @@ from test_rules_messages import jobs as any_job
 
 from galaxy_memory_rules.messages import InputDataset, JobDescription
 from trainer.choice import Choice
-from trainer.distribution import Beliefs
+from trainer.distribution import Beliefs, Grid
 from trainer.familiarity import Familiar, Familiarity
 from trainer.features import FeatureSchema
 from trainer.policy import Limits, Request, SizingRule, recommend
@@ -49,7 +49,7 @@ RULE = SizingRule(
 def belief(*amounts_bytes: float) -> Beliefs:
     """As many jobs between the first and second amount as between the second and third, and so on."""
     edges = np.log(np.array(amounts_bytes))
-    return Beliefs(edges, np.linspace(0, 1, len(edges))[None, :], np.zeros(1))
+    return Beliefs(Grid(edges), np.linspace(0, 1, len(edges))[None, :], np.zeros(1))
 
 
 # half between 1 and 2 GiB, half between 2 and 4 GiB
@@ -57,7 +57,7 @@ BELIEF = belief(GIB, 2 * GIB, 4 * GIB)
 
 
 def request_for(job: JobDescription, rule: SizingRule = RULE, beliefs: Beliefs = BELIEF) -> Request:
-    return recommend(beliefs, job, SCHEMA.features(job), SCHEMA, rule)
+    return recommend(beliefs, [job], [SCHEMA.features(job)], SCHEMA, rule)[0]
 
 
 def usual(**changes: object) -> JobDescription:
@@ -110,8 +110,8 @@ def test_only_what_changes_a_whole_byte_is_told_as_rounded_up(
 
 
 def test_a_job_gets_the_request_that_is_cheapest_at_the_price_of_a_failure() -> None:
-    edges = np.log([GIB, 2 * GIB, 3.9 * GIB])
-    even, seldom = (Beliefs(edges, np.array([[0.0, share, 1.0]]), np.zeros(1)) for share in (0.5, 0.95))
+    grid = Grid(np.log([GIB, 2 * GIB, 3.9 * GIB]))
+    even, seldom = (Beliefs(grid, np.array([[0.0, share, 1.0]]), np.zeros(1)) for share in (0.5, 0.95))
 
     def requested(beliefs: Beliefs, price: float) -> int:
         return request_for(

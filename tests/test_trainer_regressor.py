@@ -17,7 +17,7 @@ from test_trainer_forest import sample
 
 from galaxy_memory_rules.errors import BundleError
 from trainer.candidates import Candidate, public_regressors
-from trainer.distribution import Rows
+from trainer.distribution import Grid, Rows
 from trainer.lines import LEVELS
 from trainer.regressor import Regressor
 
@@ -60,10 +60,10 @@ def test_the_spread_of_the_residuals_is_the_distribution() -> None:
     matrix, log_peaks = sample(100)
     fitted = LinearRegression().fit(matrix, log_peaks)
     # residuals of -1 to 1: the 0.95 quantile is 0.9 above the prediction
-    regressor = Regressor(fitted, np.linspace(-1, 1, LEVELS))
+    regressor = Regressor(fitted, Grid(np.linspace(-1, 1, LEVELS)))
     beliefs = regressor.predict(matrix[:1])
     point = float(fitted.predict(matrix[:1])[0])
-    assert np.log(beliefs[0].predicted_peak_bytes) == pytest.approx(point, abs=0.01)
+    assert np.log(beliefs.predicted_peaks_bytes[0]) == pytest.approx(point, abs=0.01)
     assert np.log(beliefs[0].quantile_bytes(0.95)) == pytest.approx(point + 0.9, abs=0.01)
 
 
@@ -75,7 +75,7 @@ def test_the_spread_is_that_of_rows_that_the_fit_had_not_seen() -> None:
     known, others = np.arange(0, 100, 2), np.arange(1, 100, 2)
     regressor = Regressor.with_spread(KNeighborsRegressor(1), matrix, log_peaks, [(others, known), (known, others)])
     # the last pair is used: half of the 50 errors are -1, the others 1
-    assert (regressor.residuals[0], regressor.residuals[LEVELS // 4], regressor.residuals[-1]) == (-1, -1, 1)
+    assert regressor.residuals.edges[[0, LEVELS // 4, -1]].tolist() == [-1, -1, 1]
     # and the estimator that is kept was fitted on all rows
     assert regressor.estimator.n_samples_fit_ == 100
 

@@ -93,7 +93,7 @@ def test_the_pooled_line_takes_what_is_usual_at_other_tools() -> None:
     slopes = [line.coefficients[1] for line in lines if isinstance(line, Line)]
     # five jobs weigh 5 / 25: four fifths of the difference of 0.75 stay
     assert slopes[1] - slopes[0] == pytest.approx(0.8 * 0.75)
-    spreads = [float(np.ptp(line.residuals)) for line in lines if isinstance(line, Line)]
+    spreads = [float(np.ptp(line.residuals.edges)) for line in lines if isinstance(line, Line)]
     assert spreads[1] < spreads[0]
 
 

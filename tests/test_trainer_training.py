@@ -49,9 +49,9 @@ def test_a_forest_learns_the_formula_of_its_records(trained: Trained) -> None:
     assert isinstance(found.model, Forest)
     features = found.schema.features(job_of(30))
     found.neighbours.complete(found.schema, features)
-    distribution = found.model.predict(found.schema.encode([features]))[0]
+    [peak_bytes] = found.model.predict(found.schema.encode([features])).predicted_peaks_bytes
     # 100 MiB and twice 30 MiB; 80 records leave a forest a tenth of slack
-    assert distribution.predicted_peak_bytes == pytest.approx(160 * MIB, rel=0.1)
+    assert peak_bytes == pytest.approx(160 * MIB, rel=0.1)
     assert trained.learned.rung is FOREST
     [served] = [outcome for outcome in trained.outcomes if outcome.rung is FOREST]
     assert served.test is not None
@@ -219,6 +219,6 @@ def test_jobs_that_tell_nothing_but_their_peaks_are_served_by_a_constant(count: 
     [found] = read(recorded.write(tmp_path / "tool.csv", rows), recorded.LABEL)
     trained = train_tool(found, [candidate("sklearn.linear_model.LinearRegression")], Settings())
     assert trained.learned.rung.name == "constant"
-    [believed] = trained.bundle.model.predict(trained.bundle.schema.matrix([job_of(1)]))
+    [peak_bytes] = trained.bundle.model.predict(trained.bundle.schema.matrix([job_of(1)])).predicted_peaks_bytes
     # 100 MiB and up to as many more: the middle of 40 is 119.5
-    assert believed.predicted_peak_bytes == pytest.approx((100 + (count - 1) / 2) * MIB, rel=0.01)
+    assert peak_bytes == pytest.approx((100 + (count - 1) / 2) * MIB, rel=0.01)

@@ -82,9 +82,9 @@ def test_a_belief_is_the_average_of_the_trees_that_are_asked(grown: Grown) -> No
     believed = grown.out_of_bag(MATRIX, LOG_PEAKS)
     outside = [tree for tree, bag in zip(grown.trees, grown.in_bag, strict=True) if not bag[0]]
     # the mean of a distribution is that of its parts: of each tree's leaf, known to half a bin
-    middles = (believed.edges[1:] + believed.edges[:-1]) / 2
+    middles = believed.grid.middles
     mean = np.diff(believed.cumulative[0]) @ middles
-    half_a_bin = (believed.edges[1] - believed.edges[0]) / 2
+    half_a_bin = (believed.grid.edges[1] - believed.grid.edges[0]) / 2
     assert mean == pytest.approx(np.mean([tree.predict(MATRIX[:1])[0] for tree in outside]), abs=half_a_bin)
     assert np.allclose(believed.cumulative[:, [0, -1]], [0, 1])
     assert (np.diff(believed.cumulative, axis=1) >= 0).all()

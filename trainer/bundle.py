@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass, replace
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -136,18 +136,9 @@ def load_build(folder: Path, key: Optional[bytes] = None) -> Bundle:
         model = _open_model(manifest, arrays, files, len(schema.columns))
         neighbours = Neighbours.from_arrays(arrays, schema)
         sizing = SizingRule.from_dict(manifest["sizing"], Familiar.from_arrays(arrays))
-        bundle = Bundle(
-            manifest["tool"],
-            schema,
-            model,
-            neighbours,
-            sizing,
-            manifest["facts"],
-            folder.name,
-            _memory_bytes(model, neighbours, files, manifest),
-        )
+        bundle = Bundle(manifest["tool"], schema, model, neighbours, sizing, manifest["facts"], folder.name)
         soundness.require_sound(bundle)
-        return bundle
+        return replace(bundle, memory_bytes=_memory_bytes(bundle, files, manifest))
 
 
 def check_build(folder: Path, key: Optional[bytes] = None) -> None:
@@ -220,10 +211,15 @@ def _open_model(
     raise BundleError(f"model.kind: {told['kind']!r} is none that this version knows; train this tool again")
 
 
-def _memory_bytes(model: Model, neighbours: Neighbours, files: Mapping[str, bytes], manifest: Mapping[str, Any]) -> int:
-    arrays = [*vars(model).values(), *vars(neighbours).values()]
-    array_bytes = sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
-    return array_bytes + sum(map(len, files.values())) + len(repr(manifest)) * _TIMES_LARGER
+def _memory_bytes(bundle: Bundle, files: Mapping[str, bytes], manifest: Mapping[str, Any]) -> int:
+    """Estimate what a bundle takes: its arrays, the files that some of them are views of, and what is told of it."""
+    return _array_bytes(bundle) + sum(map(len, files.values())) + len(repr(manifest)) * _TIMES_LARGER
+
+
+def _array_bytes(part: Any) -> int:
+    if isinstance(part, np.ndarray):
+        return part.nbytes
+    return sum(map(_array_bytes, vars(part).values())) if is_dataclass(part) else 0
 
 
 def _told_of(model: Model) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Optional, Union
 
 import numpy as np
@@ -68,14 +69,21 @@ class FeatureSchema:
     columns: tuple[str, ...]
     usual_slots: int = 0
     genomes: Mapping[str, int] = field(default_factory=dict, repr=False)
-    _places: Mapping[str, int] = field(init=False, repr=False, compare=False)
+    _numbers: Mapping[str, int] = field(init=False, repr=False, compare=False)
+    _choices: Mapping[str, tuple[Mapping[Any, int], Optional[int]]] = field(init=False, repr=False, compare=False)
     _input_index: ColumnIndex = field(init=False, repr=False, compare=False)
     _parameter_index: ColumnIndex = field(init=False, repr=False, compare=False)
+    _absent_parameters: Features = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_places", {column: place for place, column in enumerate(self.columns)})
+        places = {column: place for place, column in enumerate(self.columns)}
+        choices = {name: _places_of_values(name, seen, places) for name, seen in self.categories.items()}
+        of_choices = {f"{name}={value}" for name, seen in self.categories.items() for value in (*seen, OTHER)}
+        object.__setattr__(self, "_numbers", {name: at for name, at in places.items() if name not in of_choices})
+        object.__setattr__(self, "_choices", choices)
         object.__setattr__(self, "_input_index", ColumnIndex(self.inputs))
         object.__setattr__(self, "_parameter_index", ColumnIndex(self.parameters))
+        object.__setattr__(self, "_absent_parameters", {PARAMETER + name: ABSENT for name in self.parameters})
 
     @classmethod
     def learn(
@@ -109,15 +117,15 @@ class FeatureSchema:
         found[REFERENCE] = math.log1p(reference_bytes(job, self.genomes))
         if job.dbkey:
             found[DBKEY] = job.dbkey
-        if version := tool_version(job):
+        if version := version_of(job.tool_id, job.tool_version):
             found[VERSION] = version
+        for dataset in job.inputs:
+            column = self._input_index.find(dataset.name)
+            if column is not None and dataset.extension:
+                found.setdefault(EXTENSION + column, dataset.extension)
         for column, size_bytes in self.sizes_bytes(job).items():
             found["size:" + column] = math.log1p(size_bytes)
             found["has:" + column] = 1.0
-        for dataset in job.inputs:
-            column_of_dataset = self._input_index.find(dataset.name)
-            if column_of_dataset is not None and dataset.extension:
-                found.setdefault(EXTENSION + column_of_dataset, dataset.extension)
         found.update(self._told_parameters(job.parameters))
         return found
 
@@ -136,10 +144,7 @@ class FeatureSchema:
             column = self._parameter_index.find(name)
             if column is not None and value is not None:
                 told.setdefault(PARAMETER + column, _category(value))
-        if told:
-            for column in self.parameters:
-                told.setdefault(PARAMETER + column, ABSENT)
-        return told
+        return {**self._absent_parameters, **told} if told else told
 
     def encode(self, features: Sequence[Features]) -> Matrix:
         """Return the features of jobs as rows of the model's columns, shape (n_jobs, n_columns)."""
@@ -151,16 +156,12 @@ class FeatureSchema:
 
     def _encode(self, features: Features) -> list[float]:
         row = [0.0] * len(self.columns)
-        places = self._places
-        for name in self.categories:
-            value = features.get(name, ABSENT)
-            place = places.get(f"{name}={value}", places.get(f"{name}={OTHER}"))
-            if place is not None:
-                row[place] = 1.0
-        for name, number in features.items():
-            place = places.get(name)
-            if place is not None:
-                row[place] = float(number)
+        for name, (of_values, other) in self._choices.items():
+            column = of_values.get(features.get(name, ABSENT), other)
+            if column is not None:
+                row[column] = 1.0
+        for name, place in self._numbers.items():
+            row[place] = float(features.get(name, 0.0))
         return row
 
     def matrix(self, jobs: Iterable[JobDescription]) -> Matrix:
@@ -197,11 +198,12 @@ class FeatureSchema:
         return [*_NUMBERS, *(kind + name for name in self.inputs for kind in ("size:", "has:"))]
 
 
-def tool_version(job: JobDescription) -> Optional[str]:
-    """Return the version of the job's tool: the last part of its id where that holds one, else what is told beside."""
-    exact, *others = tool_names(job.tool_id, job.tool_version)
+@lru_cache(maxsize=1000)
+def version_of(tool_id: str, tool_version: Optional[str]) -> Optional[str]:
+    """Return a tool's version: the last part of its id where that holds one, else what is told beside."""
+    exact, *others = tool_names(tool_id, tool_version)
     family = next((name for name in others if exact.startswith(f"{name}/")), None)
-    return exact[len(family) + 1 :] if family else job.tool_version
+    return exact[len(family) + 1 :] if family else tool_version
 
 
 def _totals(inputs: Iterable[InputDataset]) -> Features:
@@ -218,6 +220,14 @@ def _totals(inputs: Iterable[InputDataset]) -> Features:
         "unpacked": math.log1p(total_unpacked_bytes),
         "count": float(count),
     }
+
+
+def _places_of_values(
+    name: str, seen: Iterable[str], places: Mapping[str, int]
+) -> tuple[Mapping[str, int], Optional[int]]:
+    """Return the column of each value of a category, and that of all other values."""
+    of_values = {value: places[column] for value in seen if (column := f"{name}={value}") in places}
+    return of_values, places.get(f"{name}={OTHER}")
 
 
 def _category(value: ParameterValue) -> str:

@@ -6,7 +6,7 @@ from typing import Any, Optional
 import numpy as np
 import numpy.typing as npt
 
-from .distribution import Vector
+from .distribution import Grid, Vector
 from .features import Matrix
 from .forest import BINS, Forest, binned, laid_out
 
@@ -47,13 +47,13 @@ def flatten(
     roots = np.cumsum([0, *(tree.node_count for tree in trees)])
     return Forest(
         roots=roots[:-1].astype(np.intp),
-        feature=np.concatenate([one.features() for one in flat]).astype(np.int16),
+        inner=np.concatenate([~one.leaf for one in flat]),
+        feature=np.concatenate([one.features() for one in flat]),
         threshold=np.concatenate([one.thresholds() for one in flat]),
-        first_child=np.concatenate([root + one.first_children() for root, one in zip(roots, flat)]).astype(np.intp),
-        runs=np.cumsum([0, *np.concatenate([lengths for lengths, _ in counted])]).astype(np.intp),
+        lengths=np.concatenate([lengths for lengths, _ in counted]),
         bins=np.concatenate([bins for _, bins in counted]).astype(np.uint8),
-        edges=edges,
-        depth=max(tree.max_depth for tree in trees),
+        grid=Grid(edges),
+        n_columns=matrix.shape[1],
     )
 
 
@@ -68,21 +68,17 @@ class _FlatTree:
         self.place[self.order] = np.arange(tree.node_count)
 
     def features(self) -> Integers:
-        """Return the column that each node looks at; a leaf looks at any."""
-        return np.asarray(np.maximum(self.tree.feature[self.order], 0))
+        """Return the column that each inner node looks at."""
+        return np.asarray(self.tree.feature[self.order][~self.leaf])
 
     def thresholds(self) -> npt.NDArray[np.float32]:
         """Round the thresholds down to float32; for float32 rows the comparison stays the same."""
-        exact = np.where(self.leaf, np.inf, self.tree.threshold[self.order])
+        exact = self.tree.threshold[self.order][~self.leaf]
         rounded = exact.astype(np.float32)
-        return np.where(rounded > exact, np.nextafter(rounded, np.float32(-np.inf)), rounded)
-
-    def first_children(self) -> Integers:
-        """Return the number of each node's first child; a leaf names itself."""
-        return np.where(self.leaf, np.arange(len(self.leaf)), self.place[self.tree.children_left[self.order]])
+        return np.asarray(np.where(rounded > exact, np.nextafter(rounded, np.float32(-np.inf)), rounded))
 
     def count(self, matrix: Matrix, row_bins: Integers, min_rows: int) -> tuple[Integers, Integers]:
-        """Return how many rows each node counts, none for an inner one, and the bins of these rows, ascending."""
+        """Return how many rows each leaf counts, and the bins of these rows, ascending."""
         parent = self._parent()
         # every row in every node that it came through, sorted by node and bin
         lineage = _lineage(self.place[self.tree.apply(matrix)], parent)
@@ -91,14 +87,14 @@ class _FlatTree:
         owner = np.arange(len(self.leaf))
         while (small := self.leaf & (n_rows[owner] < min_rows) & (owner > 0)).any():
             owner[small] = parent[owner[small]]
-        lengths = np.where(self.leaf, n_rows[owner], 0)
+        owner = owner[self.leaf]
         starts = np.cumsum(n_rows) - n_rows
-        return lengths, passed[laid_out(starts[owner], lengths)] % BINS
+        return n_rows[owner], passed[laid_out(starts[owner], n_rows[owner])] % BINS
 
     def _parent(self) -> Integers:
         parent = np.zeros(len(self.leaf), dtype=np.int64)
         inner = np.flatnonzero(~self.leaf)
-        first_child = self.first_children()[inner]
+        first_child = self.place[self.tree.children_left[self.order[inner]]]
         parent[first_child], parent[first_child + 1] = inner, inner
         return parent
 

@@ -1,7 +1,7 @@
 """A forest as plain arrays: the recorded peaks in each leaf give the predictive distribution."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -9,16 +9,14 @@ import numpy.typing as npt
 
 from galaxy_memory_rules.errors import BundleError
 
-from .distribution import Beliefs, Rows, Vector
+from .distribution import Beliefs, Grid, Rows, Vector
 from .features import Matrix
-
-# numpy's own index type: any other would be converted in each look of each step of a walk
-Nodes = npt.NDArray[np.intp]
+from .walk import Nodes, Walk
 
 # A bin's number fits a byte; over three decades of peaks a bin is 2.7 % wide, and quantiles are interpolated inside.
 BINS = 256
-# The walk looks this often whether every tree has reached its leaf.
-_STEPS_BETWEEN_LOOKS = 8
+# Rows that are predicted together: more would need much memory for what is counted.
+_ROWS_AT_ONCE = 256
 
 
 def binned(log_peaks: Vector) -> tuple[Vector, Rows]:
@@ -37,38 +35,44 @@ def laid_out(starts: Rows, lengths: Rows) -> Rows:
 class Forest:
     """Regression trees over log peaks, walked without scikit-learn.
 
-    The trees stand one behind the other in arrays over all nodes, each level by level. The second child of a node
-    stands behind the first, and a leaf is its own child, so that all trees are walked together, as many steps as the
-    deepest one needs. Each leaf has a run of training peaks. The histograms of these runs, averaged over the trees,
-    are the distribution of a quantile regression forest (Meinshausen 2006,
+    The trees stand one behind the other in arrays over all nodes, each level by level; the second child of a node
+    stands behind the first. Each leaf has a run of training peaks. The histograms of these runs, averaged over the
+    trees, are the distribution of a quantile regression forest (Meinshausen 2006,
     https://jmlr.org/papers/v7/meinshausen06a.html).
 
     Parameters
     ----------
     roots : int array of shape (n_trees,)
         First node of each tree.
-    feature, threshold : arrays of shape (n_nodes,)
-        A row goes to the second child where its feature is above the threshold.
-    first_child : int array of shape (n_nodes,)
-        First child of each node; a leaf names itself, under a threshold that nothing is above.
-    runs : int array of shape (n_nodes + 1,)
-        Where each node's run of `bins` begins; only those of leaves hold any.
+    inner : bool array of shape (n_nodes,)
+        Which nodes have children.
+    feature, threshold : arrays of shape (n_inner,)
+        A row goes to the second child of an inner node where its feature is above the threshold.
+    lengths : int array of shape (n_leaves,)
+        How many training peaks each leaf counts.
     bins : array of shape (n_counted,)
-        The bins of the training peaks.
-    edges : float array of shape (BINS + 1,)
-        Borders of the bins, natural logarithms of bytes.
-    depth : int
-        Steps from a root to the deepest leaf.
+        The bins of these peaks, leaf by leaf.
+    grid : Grid
+        The edges of the bins, natural logarithms of bytes.
+    n_columns : int
+        Columns of the rows that are predicted.
     """
 
     roots: Nodes
-    feature: npt.NDArray[np.int16]
+    inner: npt.NDArray[np.bool_]
+    feature: npt.NDArray[Any]
     threshold: npt.NDArray[np.float32]
-    first_child: Nodes
-    runs: Nodes
+    lengths: npt.NDArray[Any]
     bins: npt.NDArray[np.uint8]
-    edges: Vector
-    depth: int
+    grid: Grid
+    n_columns: int
+    walk: Walk = field(init=False, repr=False, compare=False)
+    _runs: Nodes = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        walk = Walk.of(self.roots, self.inner, self.feature, self.threshold, self.n_columns)
+        object.__setattr__(self, "walk", walk)
+        object.__setattr__(self, "_runs", np.append(0, self.lengths.cumsum(dtype=np.intp)))
 
     def predict(self, matrix: Matrix) -> Beliefs:
         """Return the predictive distribution of each row.
@@ -78,47 +82,36 @@ class Forest:
         matrix : array of shape (n_rows, n_columns)
             Rows of `FeatureSchema.encode`.
         """
-        cumulative = np.array([self._cumulative(leaves) for leaves in self._leaves(matrix)])
-        return Beliefs(self.edges, cumulative.reshape(len(matrix), BINS + 1), np.zeros(len(matrix)))
+        cumulative = np.zeros((len(matrix), BINS + 1))
+        for first in range(0, len(matrix), _ROWS_AT_ONCE):
+            leaves = self.walk.leaves(matrix[first : first + _ROWS_AT_ONCE])
+            self._shares(leaves).cumsum(axis=1, out=cumulative[first : first + _ROWS_AT_ONCE, 1:])
+        cumulative /= cumulative[:, -1:]
+        return Beliefs(self.grid, cumulative, np.zeros(len(matrix)))
 
-    def _leaves(self, matrix: Matrix) -> Nodes:
-        """Walk every tree for every row, shape (n_rows, n_trees)."""
-        cells = np.ascontiguousarray(matrix).ravel()
-        first_cell = np.arange(0, cells.size, matrix.shape[1])[:, None]
-        nodes = np.repeat(self.roots[None, :], len(matrix), axis=0)
-        for step in range(1, self.depth + 1):
-            cell = self.feature.take(nodes)
-            if len(matrix) > 1:
-                cell = cell + first_cell
-            above = cells.take(cell) > self.threshold.take(nodes)
-            before, nodes = nodes, self.first_child.take(nodes)
-            nodes += above
-            if step % _STEPS_BETWEEN_LOOKS == 0 and np.array_equal(before, nodes):
-                break
-        return nodes
-
-    def _cumulative(self, leaves: Nodes) -> Vector:
-        starts = self.runs.take(leaves)
-        lengths = self.runs.take(leaves + 1) - starts
-        shares = np.bincount(
-            self.bins.take(laid_out(starts, lengths)), weights=np.repeat(1 / lengths, lengths), minlength=BINS
-        )
-        cumulative = np.zeros(BINS + 1)
-        shares.cumsum(out=cumulative[1:])
-        cumulative /= cumulative[-1]
-        return cumulative
+    def _shares(self, leaves: Nodes) -> Vector:
+        """Add up the histograms of the leaves of each row, shape (n_rows, BINS)."""
+        starts = self._runs.take(leaves.ravel())
+        lengths = self._runs.take(leaves.ravel() + 1) - starts
+        bins = self.bins.take(laid_out(starts, lengths))
+        weights = (1 / lengths).repeat(lengths)
+        if len(leaves) == 1:
+            return np.asarray(np.bincount(bins, weights, BINS)[None, :], dtype=np.float64)
+        counted = np.add.reduceat(lengths, np.arange(0, lengths.size, leaves.shape[1]))
+        cells = bins + np.arange(0, len(leaves) * BINS, BINS).repeat(counted)
+        counts = np.bincount(cells, weights, len(leaves) * BINS)
+        return np.asarray(counts.reshape(len(leaves), BINS), dtype=np.float64)
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the arrays that `from_arrays` reads: what follows from the order of the nodes is left out."""
-        inner = self.first_child != np.arange(len(self.first_child))
+        """Return the arrays that `from_arrays` reads."""
         return {
             "roots": self.roots.astype("<i4"),
-            "inner": np.packbits(inner),
-            "feature": _narrow(self.feature[inner]),
-            "threshold": self.threshold[inner].astype("<f4"),
-            "lengths": _narrow(np.diff(self.runs)[~inner]),
+            "inner": np.packbits(self.inner),
+            "feature": _narrow(self.feature),
+            "threshold": self.threshold.astype("<f4"),
+            "lengths": _narrow(self.lengths),
             "bins": self.bins.astype("|u1"),
-            "edges": self.edges.astype("<f8"),
+            "edges": self.grid.edges.astype("<f8"),
         }
 
     @classmethod
@@ -133,15 +126,13 @@ class Forest:
         for name, kinds in _KINDS.items():
             if name not in arrays or arrays[name].ndim != 1 or arrays[name].dtype.str not in kinds:
                 raise BundleError(f"{name}: expected one row of {' or '.join(kinds)}; train this tool again")
-        roots = arrays["roots"].astype(np.intp)
         _check_values(arrays, n_columns)
+        roots = arrays["roots"].astype(np.intp)
         inner = _inner_nodes(arrays["inner"], len(arrays["threshold"]), len(roots))
-        first_child = _first_children(inner, roots)
-        feature, threshold = np.zeros(len(inner), dtype=np.int16), np.full(len(inner), np.inf, dtype=np.float32)
-        feature[inner], threshold[inner] = arrays["feature"], arrays["threshold"]
-        runs = _runs(inner, arrays["lengths"], len(arrays["bins"]))
-        depth = _depth(roots, first_child)
-        return cls(roots, feature, threshold, first_child, runs, arrays["bins"], arrays["edges"], depth)
+        lengths, bins = arrays["lengths"], arrays["bins"]
+        _check_lengths(lengths, len(inner) - np.count_nonzero(inner), len(bins))
+        grid = Grid(arrays["edges"])
+        return cls(roots, inner, arrays["feature"], arrays["threshold"], lengths, bins, grid, n_columns)
 
 
 _UNSIGNED = ("|u1", "<u2", "<u4")
@@ -182,39 +173,6 @@ def _inner_nodes(packed: npt.NDArray[Any], n_inner: int, n_trees: int) -> npt.ND
     return inner
 
 
-def _first_children(inner: npt.NDArray[np.bool_], roots: Nodes) -> Nodes:
-    """Return the first child of each node: level by level, the children of a tree's k-th inner node come k-th.
-
-    With k counted over all trees from 0, two nodes for each inner node before it and one root for each tree up to its
-    own stand before its first child.
-    """
-    numbers = np.arange(len(inner))
-    # how many inner nodes stand before each node, and behind the last
-    before = np.concatenate([[0], np.cumsum(inner)])
-    is_root = np.zeros(len(inner), dtype=np.bool_)
-    if (roots < 0).any() or (roots >= len(inner)).any() or not (np.diff(roots) > 0).all():
-        raise BundleError("roots: expected ascending nodes; train this tool again")
-    is_root[roots] = True
-    if not np.array_equal(roots, 2 * before[roots] + np.arange(len(roots))):
-        raise BundleError("roots, inner: not those of whole trees; train this tool again")
-    first_child = np.where(inner, 2 * before[:-1] + np.cumsum(is_root), numbers)
-    if not (first_child[inner] > numbers[inner]).all():
-        raise BundleError("inner: a node stands before its parent; train this tool again")
-    return np.asarray(first_child, dtype=np.intp)
-
-
-def _runs(inner: npt.NDArray[np.bool_], lengths: npt.NDArray[Any], n_counted: int) -> Nodes:
-    of_nodes = np.zeros(len(inner), dtype=np.int64)
-    n_leaves = np.count_nonzero(~inner)
+def _check_lengths(lengths: npt.NDArray[Any], n_leaves: int | np.intp, n_counted: int) -> None:
     if len(lengths) != n_leaves or not lengths.all() or lengths.sum(dtype=np.int64) != n_counted:
         raise BundleError(f"lengths, bins: expected a run for each of {n_leaves} leaves; train this tool again")
-    of_nodes[~inner] = lengths
-    return np.concatenate([[0], of_nodes.cumsum()]).astype(np.intp)
-
-
-def _depth(roots: Nodes, first_child: Nodes) -> int:
-    """Count the steps until no tree has an inner node left; as children stand behind their parents, there is an end."""
-    depth, nodes = 0, roots
-    while len(nodes := nodes[first_child[nodes] != nodes]):
-        depth, nodes = depth + 1, np.concatenate([first_child[nodes], first_child[nodes] + 1])
-    return depth

@@ -93,10 +93,7 @@ class Learned:
             ]
         features = [self.schema.features(job) for job in jobs]
         beliefs = self.model.predict(Sample.of(history, self.schema).matrix)
-        return [
-            recommend(beliefs.part(row), job, found, self.schema, self.rule)
-            for row, (job, found) in enumerate(zip(jobs, features))
-        ]
+        return recommend(beliefs, jobs, features, self.schema, self.rule)
 
 
 def learn(

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from galaxy_memory_rules.errors import BundleError
 
-from .distribution import Beliefs, Vector
+from .distribution import Beliefs, Grid, Vector
 from .features import LARGEST, REFERENCE, TOTAL, FeatureSchema, Matrix
 
 # The residuals' spread is kept at this many evenly spaced levels.
@@ -34,14 +34,14 @@ class Line:
         Start and slopes: in bytes and bytes a byte, or of the logarithms.
     is_log : bool
         Whether it is a line between logarithms.
-    residuals : array of shape (LEVELS,)
+    residuals : Grid of LEVELS edges
         Quantiles of (recorded - predicted log peak), ascending.
     """
 
     columns: npt.NDArray[np.int64]
     coefficients: Vector
     is_log: bool
-    residuals: Vector
+    residuals: Grid
 
     def predict(self, matrix: Matrix) -> Beliefs:
         """Return the predictive distribution of each row."""
@@ -52,7 +52,7 @@ class Line:
         return {
             "line_columns": self.columns.astype("<i4"),
             "coefficients": self.coefficients.astype("<f8"),
-            "residuals": self.residuals.astype("<f8"),
+            "residuals": self.residuals.edges.astype("<f8"),
         }
 
     @classmethod
@@ -73,7 +73,9 @@ class Line:
             raise BundleError("line_columns, coefficients, residuals: not those of a line; train this tool again")
         if ((columns < 0) | (columns >= n_columns)).any() or (np.diff(residuals) < 0).any():
             raise BundleError("line_columns, residuals: out of range; train this tool again")
-        return cls(columns.astype(np.int64), coefficients.astype(np.float64), is_log, residuals.astype(np.float64))
+        return cls(
+            columns.astype(np.int64), coefficients.astype(np.float64), is_log, Grid(residuals.astype(np.float64))
+        )
 
 
 def constant(log_peaks: Vector) -> Line:
@@ -154,14 +156,14 @@ def _normal(columns: npt.NDArray[np.int64], coefficients: Vector, residuals: Vec
     variance *= 1 + 1 / count
     normal = NormalDist(sigma=variance**0.5)
     levels = np.clip(np.linspace(0, 1, LEVELS), 0.0005, 0.9995)
-    return Line(columns, coefficients, True, np.array([normal.inv_cdf(level) for level in levels]))
+    return Line(columns, coefficients, True, Grid(np.array([normal.inv_cdf(level) for level in levels])))
 
 
 def _with_residuals(
     columns: npt.NDArray[np.int64], coefficients: Vector, is_log: bool, matrix: npt.NDArray[Any], log_peaks: Vector
 ) -> Line:
     errors = log_peaks - _points(columns, coefficients, is_log, matrix)
-    return Line(columns, coefficients, is_log, spread_of(errors))
+    return Line(columns, coefficients, is_log, Grid(spread_of(errors)))
 
 
 def spread_of(errors: Vector) -> Vector:

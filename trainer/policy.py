@@ -1,6 +1,6 @@
 """From a predictive distribution to a request: price, guards, retry, floor, ceiling, rounding, each with its reason."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Optional
 
@@ -131,18 +131,22 @@ class _Story:
 
 
 def recommend(
-    beliefs: Beliefs, job: JobDescription, features: Features, schema: FeatureSchema, rule: SizingRule
-) -> Request:
-    """Turn a distribution into a request.
+    beliefs: Beliefs,
+    jobs: Sequence[JobDescription],
+    features: Sequence[Features],
+    schema: FeatureSchema,
+    rule: SizingRule,
+) -> list[Request]:
+    """Turn distributions into requests.
 
     Parameters
     ----------
     beliefs : Beliefs
-        What the model believes about this one job.
-    job : JobDescription
-        The job.
-    features : Features
-        Its features, of `schema`.
+        What the model believes about n_jobs jobs.
+    jobs : sequence of JobDescription, of length n_jobs
+        The jobs.
+    features : sequence of Features, of length n_jobs
+        Their features, of `schema`.
     schema : FeatureSchema
         The tool's features.
     rule : SizingRule
@@ -150,25 +154,54 @@ def recommend(
 
     Returns
     -------
-    Request
-        In bytes, a multiple of the rule's `round_up_bytes`.
+    list of Request, of length n_jobs
+        In bytes, multiples of the rule's `round_up_bytes`.
     """
-    distribution, story = beliefs[0], _Story()
-    _first_request(story, beliefs, distribution, job, rule)
+    familiarities = [rule.familiar.of(job) for job in jobs]
+    first_bytes = _first_bytes(beliefs, familiarities, rule)
+    return [
+        _request(distribution, familiarity, first, job, told, schema, rule)
+        for distribution, familiarity, first, job, told in zip(beliefs, familiarities, first_bytes, jobs, features)
+    ]
+
+
+def _first_bytes(beliefs: Beliefs, familiarities: Sequence[Familiarity], rule: SizingRule) -> list[float]:
+    """Return what the choices make of all jobs together, before any guard."""
+    offers = Offers.of(beliefs, rule.typical_bytes)
+    by_choice = {level: rule.choices[level] for level in set(familiarities)}
+    offered = {
+        level: (offers.cheapest_bytes(choice.price) * choice.factor).tolist() for level, choice in by_choice.items()
+    }
+    return [offered[level][row] for row, level in enumerate(familiarities)]
+
+
+def _request(
+    distribution: Distribution,
+    familiarity: Familiarity,
+    first_bytes: float,
+    job: JobDescription,
+    features: Features,
+    schema: FeatureSchema,
+    rule: SizingRule,
+) -> Request:
+    story = _Story()
+    _begin(story, distribution, familiarity, first_bytes, job, rule)
     _guard(story, distribution, job, features, schema, rule)
     _retry(story, distribution, job)
     return _limit(story, rule.limits)
 
 
-def _first_request(
-    story: _Story, beliefs: Beliefs, distribution: Distribution, job: JobDescription, rule: SizingRule
+def _begin(
+    story: _Story,
+    distribution: Distribution,
+    familiarity: Familiarity,
+    first_bytes: float,
+    job: JobDescription,
+    rule: SizingRule,
 ) -> None:
-    familiarity = rule.familiar.of(job)
-    choice = rule.choices[familiarity]
     if familiarity is Familiarity.REFERENCE_UNSEEN:
         story.guards.append(UNSEEN_REFERENCE)
         story.reasons.append(f"no recorded job had the reference {reference_key(job)}: sized as jobs on new ones are")
-    first_bytes = float(Offers.of(beliefs, rule.typical_bytes).cheapest_bytes(choice.price)[0]) * choice.factor
     quantile = 1 - distribution.exceedance(max(round(first_bytes), 1))
     story.becomes(first_bytes, f"{quantile:.3g} quantile of {rule.rows:,} recorded jobs")
     if rule.tracked_factor > 1:

@@ -1,16 +1,13 @@
 """The cheapest request for each job, once a price is put on a failed first attempt."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Optional
 
 import numpy as np
 
-from .distribution import Beliefs, Vector, shares_of_bins, to_bytes
-from .replay import allocated_bytes
+from galaxy_memory_rules.decision import RETRY_FACTOR
 
-# A finer grid of requests than this does not change what is wasted by a tenth of a percent.
-_MOST_CANDIDATES = 128
+from .distribution import Beliefs, Vector, to_bytes
 
 
 @dataclass(frozen=True)
@@ -27,8 +24,9 @@ class Offers:
     ----------
     candidates : array of shape (n_candidates,)
         Requests, natural logarithms of bytes, relative to each job's origin.
-    wastage : array of shape (n_jobs or 1, n_candidates)
-        Expected wastage when a killed job asks for twice as much, in units of each job's origin.
+    allocated : array of shape (n_jobs or 1, n_candidates)
+        Expected memory of all attempts, in units of each job's origin: what is wasted, and beside it what is used,
+        which is the same whatever is requested.
     exceedance : array of shape (n_jobs or 1, n_candidates)
         Probability that the peak is above the request.
     origins : array of shape (n_jobs,)
@@ -38,7 +36,7 @@ class Offers:
     """
 
     candidates: Vector
-    wastage: Vector
+    allocated: Vector
     exceedance: Vector
     origins: Vector
     failure_units: Vector
@@ -54,13 +52,15 @@ class Offers:
         typical_bytes : float
             The tool's mean peak.
         """
-        step = max((len(beliefs.edges) - 1) // _MOST_CANDIDATES, 1)
-        places = np.arange(len(beliefs.edges) - 1, 0, -step)[::-1]
+        grid = beliefs.grid
+        # an attempt is killed by what is beyond the last edge it is enough for, and followed by one that asks for more
+        killed = (1 - beliefs.cumulative).take(grid.attempts, axis=1)
+        further = float(RETRY_FACTOR) ** np.arange(1, grid.attempts.shape[1] + 1)
         units = np.sqrt(beliefs.predicted_peaks_bytes * typical_bytes) / to_bytes(beliefs.origins)
         return cls(
-            beliefs.edges[places],
-            shares_of_bins(beliefs.cumulative) @ _wastage_table(beliefs.edges.tobytes(), places.tobytes()).T,
-            1 - beliefs.cumulative[:, places],
+            grid.edges[grid.candidates],
+            grid.candidate_bytes * (1 + killed @ further),
+            killed[:, :, 0],
             beliefs.origins,
             units,
         )
@@ -76,15 +76,5 @@ class Offers:
         if price is None:
             cheapest = np.argmax(self.exceedance <= 1e-9, axis=1)
         else:
-            cheapest = (self.wastage + price * self.failure_units[:, None] * self.exceedance).argmin(axis=1)
+            cheapest = (self.allocated + price * self.failure_units[:, None] * self.exceedance).argmin(axis=1)
         return to_bytes(self.candidates[cheapest] + self.origins)
-
-
-@lru_cache(maxsize=64)
-def _wastage_table(edges_data: bytes, places_data: bytes) -> Vector:
-    """Return what each candidate wastes on a peak in each bin, shape (n_candidates, n_bins), from an origin of 1."""
-    edges, places = np.frombuffer(edges_data), np.frombuffer(places_data, dtype=np.int64)
-    requests = np.exp(edges[places])[:, None]
-    # a bin's jobs are killed if its upper end is, and use what its middle says
-    upper, middle = np.exp(edges[1:])[None, :], np.exp((edges[1:] + edges[:-1]) / 2)[None, :]
-    return allocated_bytes(requests, upper) - middle

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from galaxy_memory_rules.messages import InputDataset, JobDescription
 
@@ -30,10 +31,15 @@ def reference_input(job: JobDescription) -> InputDataset | None:
     """Return the input that is a reference: by its parameter's name, else the one FASTA beside data of other kinds."""
     there = [dataset for dataset in job.inputs if dataset.size_bytes]
     for dataset in there:
-        if _REFERENCE_INPUT.fullmatch(path(dataset.name)[-1]):
+        if _names_a_reference(dataset.name):
             return dataset
     fasta = [dataset for dataset in there if (dataset.extension or "").partition(".")[0] in _REFERENCE_EXTENSIONS]
     return fasta[0] if len(fasta) == 1 and len(there) > 1 else None
+
+
+@lru_cache(maxsize=1000)
+def _names_a_reference(name: str) -> bool:
+    return bool(_REFERENCE_INPUT.fullmatch(path(name)[-1]))
 
 
 def reference_bytes(job: JobDescription, genomes: Mapping[str, int]) -> int:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from galaxy_memory_rules.errors import BundleError
 
-from .distribution import Beliefs, Rows, Vector
+from .distribution import Beliefs, Grid, Rows, Vector
 from .features import Matrix
 from .lines import LEVELS, spread_of
 
@@ -44,12 +44,12 @@ class Regressor:
     ----------
     estimator : object
         Anything with ``predict``, fitted on log peaks.
-    residuals : array of shape (LEVELS,)
+    residuals : Grid of LEVELS edges
         Quantiles of (recorded - predicted log peak) on rows that the estimator had not seen, ascending.
     """
 
     estimator: Any
-    residuals: Vector
+    residuals: Grid
 
     @classmethod
     def with_spread(
@@ -77,7 +77,7 @@ class Regressor:
 
         kept, held_out = folds[-1]
         points = clone(estimator).fit(matrix[kept], log_peaks[kept]).predict(matrix[held_out])
-        return cls(clone(estimator).fit(matrix, log_peaks), spread_of(log_peaks[held_out] - np.ravel(points)))
+        return cls(clone(estimator).fit(matrix, log_peaks), Grid(spread_of(log_peaks[held_out] - np.ravel(points))))
 
     def predict(self, matrix: Matrix) -> Beliefs:
         """Return the predictive distribution of each row."""
@@ -85,7 +85,7 @@ class Regressor:
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return the arrays by name."""
-        return {"residuals": self.residuals.astype("<f8")}
+        return {"residuals": self.residuals.edges.astype("<f8")}
 
     def to_bytes(self) -> bytes:
         """Return the estimator in skops' format, which holds data and no code."""
@@ -114,7 +114,7 @@ class Regressor:
             refused = sorted(set(named) - _TRUSTED_PARTS)
             if refused:
                 raise BundleError(f"estimator.skops names {', '.join(refused)}, which is not trusted; not loaded")
-            return cls(skops.io.loads(content, trusted=named), residuals)
+            return cls(skops.io.loads(content, trusted=named), Grid(residuals))
         except BundleError:
             raise
         # skops raises whatever its zip, JSON and state readers meet

@@ -1,5 +1,6 @@
 """The texts and numbers of a bundle that was read, checked before any of them sizes a job or is shown."""
 
+import sys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -42,18 +43,18 @@ def _require_bounds(model: Model) -> None:
     """Keep sums and products of what is believed from being infinite, or no number."""
     if isinstance(model, Line):
         _require_numbers("coefficients", model.coefficients.tolist(), -_MOST, _MOST)
-    spread = model.edges if isinstance(model, Forest) else model.residuals
-    _require_numbers("edges, residuals", (float(spread[0]), float(spread[-1])), -_MOST_LOG, _MOST_LOG)
+    spread = model.grid if isinstance(model, Forest) else model.residuals
+    _require_numbers("edges, residuals", (float(spread.edges[0]), float(spread.edges[-1])), -_MOST_LOG, _MOST_LOG)
 
 
 def _require_answer(bundle: "Bundle") -> None:
     """Ask for a job without any input: an estimator may have been fitted to other columns."""
     try:
-        peak_bytes = bundle.model.predict(bundle.schema.encode([{}]))[0].predicted_peak_bytes
+        peak_bytes = float(bundle.model.predict(bundle.schema.encode([{}])).predicted_peaks_bytes[0])
     # scikit-learn raises whatever it meets
     except Exception as error:
         raise BundleError(f"its model cannot predict ({error}); train this tool again") from error
-    _require_whole("the predicted peak of a job without inputs", [peak_bytes], 0, MAX_SIZE_BYTES)
+    _require_numbers("the predicted peak of a job without inputs", [peak_bytes], 0, sys.float_info.max)
 
 
 def _require_names(schema: FeatureSchema) -> None:

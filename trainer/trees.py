@@ -9,7 +9,7 @@ import numpy.typing as npt
 from sklearn.tree import ExtraTreeRegressor
 
 from .candidates import SEED
-from .distribution import Beliefs, Rows, Vector
+from .distribution import Beliefs, Grid, Rows, Vector
 from .features import Matrix
 from .forest import BINS, binned
 
@@ -67,7 +67,7 @@ class Grown:
         cumulative = np.zeros((len(matrix), BINS + 1))
         shares.cumsum(axis=1, out=cumulative[:, 1:])
         cumulative /= cumulative[:, -1:]
-        return Beliefs(edges, cumulative, np.zeros(len(matrix)))
+        return Beliefs(Grid(edges), cumulative, np.zeros(len(matrix)))
 
 
 def _drawn(groups: Rows, random: np.random.Generator) -> npt.NDArray[np.bool_]:
