@@ -17,7 +17,8 @@ from . import seed_address, tools, wire
 from .bodies import read_body
 from .lifecycle import Lifecycle
 from .predicting import JOBS_AT_ONCE, MAX_BATCH_JOBS, Serving, recommend_each
-from .predictor import QUANTILES, Predictor
+from .predictor import Predictor
+from .recommending import QUANTILES
 from .refusals import describe
 from .settings import ServiceSettings
 
