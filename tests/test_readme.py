@@ -11,13 +11,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from fastapi.testclient import TestClient
+from application import client_of
 from serving import ROOT
 
 from galaxy_memory_rules.config import KEYS
 from galaxy_memory_rules.templates import PLACEHOLDERS
-from service.app import create_app
-from service.predictor import Predictor
 from trainer.backtest_run import DIVISIONS
 from trainer.peers import peers
 from trainer.policy import (
@@ -118,9 +116,15 @@ def test_every_peer_and_division_is_named() -> None:
 
 def test_every_address_is_in_its_table(models: Path) -> None:
     text = README.read_text()
-    client = TestClient(create_app(Predictor.open(models)))
+    client = client_of(models)
     for path in client.get("/openapi.json").json()["paths"]:
         assert f"{path.replace('/tool/memory/', '/{tool}/memory/')}" in text, path
+
+
+def test_every_metric_is_in_its_table(models: Path) -> None:
+    text = README.read_text()
+    for name in set(re.findall(r"^# TYPE (\w+)", client_of(models).get("/metrics").text, flags=re.MULTILINE)):
+        assert f"| `{name}`" in text, name
 
 
 def test_every_make_target_is_in_the_readme() -> None:
