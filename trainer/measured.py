@@ -4,9 +4,11 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
+from decimal import Decimal
 from functools import partial
 from typing import Optional, TypedDict, TypeVar
 
+from galaxy_memory_rules.errors import InvalidMessage
 from galaxy_memory_rules.memory import GIB, MIB, parse_bytes
 from galaxy_memory_rules.messages import MAX_SIZE_BYTES
 
@@ -71,6 +73,21 @@ def measured(row: Cells) -> Measured:
         "run_seconds": _run_seconds(row),
         "created_seconds": _first(row, _CREATED),
     }
+
+
+def whole(cell: str, column: str) -> int:
+    """Read a number of bytes or pieces, rounded up; nothing counts as 0.
+
+    Raises
+    ------
+    InvalidMessage
+        Naming the column, if the cell is no number that is not negative.
+    """
+    if cell.lower() in _ABSENT - {"-"}:
+        return 0
+    if not NUMBER.fullmatch(cell):
+        raise InvalidMessage(column, f"{cell[:40]!r} is no number of bytes or pieces")
+    return math.ceil(Decimal(cell))
 
 
 def number(text: str) -> Optional[float]:
