@@ -9,7 +9,7 @@ from pathlib import Path
 from galaxy_memory_rules.errors import BundleError, ConfigError
 
 from . import backtest_run, check_rule
-from .options import add_input, add_sizing, sizing_of
+from .options import add_input, add_most_rows, add_sizing, sizing_of
 
 DONE, SOME_FAILED, USAGE = 0, 1, 2
 
@@ -37,6 +37,7 @@ def _train(options: argparse.Namespace) -> int:
         sizing_of(options),
         options.jobs,
         options.report,
+        options.most_rows,
     )
     return SOME_FAILED if train_all(plan) else DONE
 
@@ -65,6 +66,7 @@ def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     train.add_argument(
         "--report", type=Path, metavar="FILE", help="HTML page to look at before switching on (default: beside -o)"
     )
+    add_most_rows(train)
     add_sizing(train)
 
 
