@@ -60,3 +60,10 @@ def test_the_format_of_a_file_may_be_said(folder: Path, capsys: pytest.CaptureFi
     (folder / "input_files.csv").write_text(listed.replace("gxadmin-job-metrics", "excel"))
     assert main(ARGUMENTS) == 2
     assert "no dialect 'excel'" in capsys.readouterr().err
+
+
+def test_a_backtest_of_a_sample_says_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "input_files.csv").write_text("input_file,label\nexported,peak_bytes\n")
+    assert main(["backtest", "-i", "input_files.csv", "--jobs", "1", "--policy", "mean", "--most-rows", "10"]) == 0
+    said = capsys.readouterr().err.splitlines()
+    assert said == [f"{tool}: warning: 10 of the 12 jobs of {tool}, a sample" for tool in ("cat", "star")]
