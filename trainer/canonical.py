@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from galaxy_memory_rules.errors import InvalidMessage, RecordsError
 from galaxy_memory_rules.messages import MAX_SIZE_BYTES, parse_job, read_json
 
-from .measured import number, seconds_since_1970, whole
+from .amounts import number, seconds_since_1970, whole
 from .records import JobRecord, Outcome
 from .tables import rows
 

@@ -10,8 +10,9 @@ from galaxy_memory_rules.messages import MAX_SIZE_BYTES, parse_job
 from galaxy_memory_rules.names import tool_names
 
 from . import nextflow
+from .amounts import whole
 from .features import TOTALS_INPUT
-from .measured import Cells, Measured, is_measured, measured, whole
+from .measured import Cells, Measured, is_measured, measured
 from .records import JobRecord, ToolRecords
 from .tables import Row, rows
 
