@@ -54,7 +54,7 @@ def test_nothing_personal_is_sent() -> None:
 
 def test_what_the_elements_of_a_collection_are_called_is_not_sent() -> None:
     """Galaxy records the name of the element that a job was made for as a tool parameter of its own."""
-    job = bowtie2_job(1, **{"library|input_1|__identifier__": "patient-42", "b": {"c|__identifier__": "patient-43"}})
+    job = Job(parameters={"library|input_1|__identifier__": "patient-42", "b": {"c|__identifier__": "patient-43"}})
     assert "patient" not in str(describe(job, Tool()).to_dict())
 
 
