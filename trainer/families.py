@@ -44,4 +44,5 @@ def _pooled(family: str, members: list[ToolRecords]) -> ToolRecords:
     dropped: Counter[str] = sum((found.dropped for found in members), Counter())
     records = [record for found in members for record in found.records]
     files = ", ".join(dict.fromkeys(found.file for found in members))
-    return replace(first, tool=family, file=files, records=records, dropped=dropped)
+    sampled = sum(found.sampled for found in members)
+    return replace(first, tool=family, file=files, records=records, dropped=dropped, sampled=sampled)

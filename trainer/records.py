@@ -66,6 +66,8 @@ class ToolRecords:
         In the order of the file.
     dropped : Counter of str
         How many rows were left out, by reason.
+    sampled : int
+        How many more rows there were than are kept: those in `records` are a sample.
     fault : RecordsError or None
         Why these records cannot be used, where a row could not be read.
     """
@@ -75,4 +77,5 @@ class ToolRecords:
     label: str
     records: list[JobRecord] = field(default_factory=list)
     dropped: Counter[str] = field(default_factory=Counter)
+    sampled: int = 0
     fault: Optional[RecordsError] = None
