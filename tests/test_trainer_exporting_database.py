@@ -64,7 +64,8 @@ def test_a_job_is_told_with_all_that_the_table_of_jobs_metrics_and_parameters_kn
         (V2, (322_122_547, "memory.peak")),
         ({"memory.memsw.max_usage_in_bytes": "7"}, (7, "memory.memsw.max_usage_in_bytes")),
         # 0 is what is measured outside of a cgroup of its own
-        ({"memory.max_usage_in_bytes": "0", "memory.peak": "5"}, (5, "memory.peak")),
+        ({"memory.peak": "0", "memory.max_usage_in_bytes": "5"}, (5, "memory.max_usage_in_bytes")),
+        ({"memory.peak": "9.3e18", "memory.max_usage_in_bytes": "-1"}, (0, "")),
         (CORE, (0, "")),
         ({}, (0, "")),
     ],
@@ -353,3 +354,13 @@ def test_a_database_of_something_else_is_named(tmp_path: Any) -> None:
     other.touch()
     with pytest.raises(SourceError, match="no such table: job"):
         read(f"sqlite:///{other}")
+
+
+def test_a_job_that_no_record_can_be_made_of_is_named_and_costs_no_other(galaxy: Filled, address: str) -> None:
+    galaxy.job("cat\n1")
+    galaxy.job("cat1", metrics={"galaxy_slots": "-3", "memory.peak": "7"})
+    good = galaxy.job("cat1")
+    jobs = DatabaseJobs(GalaxyDatabase(address, 30), Selection(), "main")
+    [batch] = [batch for batch in jobs.batches(None, ()) if batch.records]
+    assert [record.job_id for record in batch.records] == [str(good)]
+    assert [sentence.partition(":")[0] for sentence in batch.refused] == ["job 1", "job 2"]

@@ -138,6 +138,8 @@ def _tell(done: "Exported", options: argparse.Namespace) -> None:
         print(
             f"  {jobs:,} " + (f"with {metric}" if metric else "without a peak: they were not measured, or were killed")
         )
+    for sentence in done.refused:
+        print(f"left out: {sentence}", file=sys.stderr)
     if set(done.jobs) == {""}:
         print(
             "no job has a peak: is `cgroup` among Galaxy's job metrics, and is the API key an administrator's?",

@@ -1,18 +1,18 @@
 """Finished jobs out of Galaxy's API, by windows of the time at which they were last changed."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
-from galaxy_memory_rules.messages import JobDescription
-from trainer.recorded_job import RecordedDataset, describe_recorded
+from galaxy_memory_rules.errors import InvalidMessage
+from trainer.readers.galaxy_api import job_of
 from trainer.records import JobRecord
+from trainer.requested import DESTINATION_PARAMS
 
 from .api import THREADS, GalaxyApi
-from .finished import as_cells, finished
+from .finished import finished
 from .selection import FINISHED, Selection
 from .source import OVERLAP_SECONDS, Batch
 
@@ -21,7 +21,7 @@ JOBS_PER_WINDOW = 500
 _BEGINNING = datetime(2005, 1, 1)
 _SHORTEST, _FIRST, _LONGEST = timedelta(seconds=1), timedelta(days=1), timedelta(days=400)
 _DATASETS_KEPT = 20_000
-_COLUMNS = ("state", "exit_code", "info", "create_time")
+_OF_A_DATASET = ("file_size", "extension", "file_ext", "genome_build")
 
 
 class ApiJobs:
@@ -60,7 +60,8 @@ class ApiJobs:
                 continue
             if len(listed) > JOBS_PER_WINDOW:
                 listed = self._all_of_a_second(after, upto)
-            yield Batch(self._records(listed), place=min(upto, settled).isoformat())
+            records, refused = self._records(listed)
+            yield Batch(records, place=min(upto, settled).isoformat(), refused=refused)
             after, length = upto, min(2 * length, _LONGEST)
 
     def _beginning(self, place: Optional[str]) -> datetime:
@@ -88,70 +89,41 @@ class ApiJobs:
             found += page
         return found
 
-    def _records(self, listed: Sequence[Mapping[str, Any]]) -> list[JobRecord]:
+    def _records(self, listed: Sequence[Mapping[str, Any]]) -> tuple[list[JobRecord], list[str]]:
         wanted = [str(job["id"]) for job in listed if job.get("tool_id") and self._wants(job)]
         with ThreadPoolExecutor(THREADS) as threads:
-            found = threads.map(self._record, wanted)
-            return [record for record in found if record is not None]
+            found = list(threads.map(self._record, wanted))
+        return [one for one in found if isinstance(one, JobRecord)], [one for one in found if isinstance(one, str)]
 
     def _wants(self, job: Mapping[str, Any]) -> bool:
         created = datetime.fromisoformat(job["create_time"]) if job.get("create_time") else None
         return self._selection.wants_tool(job["tool_id"], created)
 
-    def _record(self, job_id: str) -> Optional[JobRecord]:
+    def _record(self, job_id: str) -> Union[JobRecord, str]:
+        """Return the record of a job, or why there is none."""
         job = self._api.find(f"jobs/{job_id}", full="true")
         if job is None:
-            return None
-        metrics = job.get("job_metrics") or self._api.get(f"jobs/{job_id}/metrics")
-        params = self._api.find(f"jobs/{job_id}/destination_params") or {}
-        measured = {metric["name"]: metric["raw_value"] for metric in metrics}
-        told = {**{name: job.get(name) for name in _COLUMNS}, "job_id": job_id, "server": self._server}
-        return finished(self._described(job), as_cells({**params, **measured, **told}), 1)
+            return f"job {job_id}: this API key may not see it, or it is gone"
+        told = {
+            **job,
+            "server": self._server,
+            "job_metrics": job.get("job_metrics") or self._api.get(f"jobs/{job_id}/metrics"),
+            DESTINATION_PARAMS: self._api.find(f"jobs/{job_id}/destination_params"),
+            "inputs": {name: {**self._dataset(entry["id"], entry["src"]), **entry} for name, entry in _inputs(job)},
+        }
+        try:
+            return finished(job_of(told))
+        except InvalidMessage as error:
+            return f"job {job_id}: {error}"
 
-    def _described(self, job: Mapping[str, Any]) -> JobDescription:
-        parameters = job.get("params") or {}
-        datasets = [self._input(name, entry) for name, entry in (job.get("inputs") or {}).items()]
-        version = job.get("tool_version")
-        return describe_recorded(job["tool_id"], version, datasets, parameters, collections_in(parameters))
-
-    def _input(self, name: str, entry: Mapping[str, Any]) -> RecordedDataset:
-        size_bytes, extension, build = self._dataset(entry["id"], entry.get("src", "hda"))
-        return RecordedDataset(name, entry.get("uuid") or (entry.get("src"), entry["id"]), size_bytes, extension, build)
-
-    def _asked_dataset(self, dataset_id: str, kind: str) -> tuple[Optional[int], Optional[str], Optional[str]]:
+    def _asked_dataset(self, dataset_id: str, kind: str) -> Mapping[str, Any]:
         """Return size, extension and build of a dataset, and let go of all else that the API tells of it."""
         told = self._api.find(f"datasets/{dataset_id}", hda_ldda=kind) or {}
-        size_bytes = told.get("file_size")
-        extension = told.get("extension") or told.get("file_ext")
-        return None if size_bytes is None else int(size_bytes), extension, told.get("genome_build")
+        return {name: told[name] for name in _OF_A_DATASET if name in told}
 
 
-def collections_in(parameters: Mapping[str, Any]) -> set[str]:
-    """Return the parameters that took a collection, or an element of one: the API lists only the datasets inside."""
-    found: set[str] = set()
-    for name, text in parameters.items():
-        try:
-            _find_collections(name, json.loads(text), found)
-        except (TypeError, ValueError, RecursionError):
-            # free text is no collection
-            continue
-    return found
-
-
-def _find_collections(path: str, value: Any, found: set[str]) -> None:
-    if isinstance(value, list):
-        for number, block in enumerate(value):
-            _find_collections(f"{path}_{number}", block, found)
-    elif isinstance(value, dict):
-        entries = value.get("values")
-        if isinstance(entries, list) and any(_is_collection(entry) for entry in entries):
-            found.add(path)
-        for name, inner in value.items():
-            _find_collections(f"{path}|{name}", inner, found)
-
-
-def _is_collection(entry: Any) -> bool:
-    return isinstance(entry, dict) and entry.get("src") in ("hdca", "dce")
+def _inputs(job: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    return [(name, entry) for name, entry in (job.get("inputs") or {}).items() if entry.get("src") in ("hda", "ldda")]
 
 
 def _now() -> datetime:

@@ -1,14 +1,16 @@
 """All that Galaxy's database tells of some finished jobs, asked for once for all of them."""
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Optional
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select
 
-from trainer.recorded_job import RecordedDataset, describe_recorded
+from galaxy_memory_rules.errors import InvalidMessage
+from trainer.readers.galaxy_job import GalaxyJob
+from trainer.recorded_job import RecordedDataset
 from trainer.records import JobRecord
+from trainer.requested import DESTINATION_PARAMS
 
 from . import statements
 from .finished import as_cells, finished
@@ -22,10 +24,10 @@ def rows_of(connection: Connection, statement: Select[Any]) -> list[Row]:
     return [dict(row) for row in connection.execute(statement).mappings()]
 
 
-def records_of(jobs: Sequence[Row], connection: Connection, server: str) -> list[JobRecord]:
-    """Return the records of jobs whose rows of Galaxy's table ``job`` are known, in their order."""
+def records_of(jobs: Sequence[Row], connection: Connection, server: str) -> tuple[list[JobRecord], list[str]]:
+    """Return the records of rows of Galaxy's table ``job``, and why there is none of the others."""
     if not jobs:
-        return []
+        return [], []
     ids = [job["id"] for job in jobs]
     dialect = connection.dialect.name
     metrics = {row["job_id"]: row for row in rows_of(connection, statements.metrics_of(ids))}
@@ -35,19 +37,20 @@ def records_of(jobs: Sequence[Row], connection: Connection, server: str) -> list
     inputs = _by_job(rows_of(connection, statements.inputs_of(ids, dialect)))
     for job_id, taken in collections.items():
         inputs[job_id] += _unlisted(taken, inputs[job_id], connection)
-    records = []
+    records, refused = [], []
     for job in jobs:
         job_id = job["id"]
-        described = describe_recorded(
-            job["tool_id"],
-            job["tool_version"],
+        galaxy_job = GalaxyJob(
+            _cells({**job, "server": server}, metrics.get(job_id, {})),
             [_dataset(row) for row in inputs[job_id]],
             {row["name"]: row["value"] for row in parameters[job_id]},
             {str(row["name"]) for row in collections[job_id]},
         )
-        cells = _cells({**job, "server": server}, metrics.get(job_id, {}))
-        records.append(finished(described, cells, 1 + sent_back.get(job_id, 0)))
-    return records
+        try:
+            records.append(finished(galaxy_job, 1 + sent_back.get(job_id, 0)))
+        except InvalidMessage as error:
+            refused.append(f"job {job_id}: {error}")
+    return records, refused
 
 
 def _by_job(rows: Iterable[Row]) -> dict[int, list[Row]]:
@@ -93,16 +96,9 @@ def _dataset(row: Row) -> RecordedDataset:
 
 
 def _cells(job: Row, metrics: Row) -> dict[str, str]:
-    created = job["create_time"]
-    columns = {name: job[name] for name in ("state", "exit_code", "info", "destination_id", "server")}
-    told = {**columns, "job_id": job["id"], "create_time": None if created is None else created.isoformat()}
-    return as_cells({**_json_object(job["destination_params"]), **metrics, **told})
-
-
-def _json_object(stored: Optional[bytes]) -> Mapping[str, Any]:
-    try:
-        told = json.loads(stored or b"{}")
-    except (ValueError, RecursionError):
-        # what cannot be read tells nothing of a request; all else of the job is good
-        return {}
-    return told if isinstance(told, dict) else {}
+    created, params = job["create_time"], job[DESTINATION_PARAMS]
+    columns = {name: job[name] for name in ("tool_id", "tool_version", "state", "exit_code", "info", "destination_id")}
+    told = {"id": job["id"], "server": job["server"], "create_time": created and created.isoformat()}
+    # what is no text cannot be read, and tells nothing of a request
+    asked = {DESTINATION_PARAMS: params and bytes(params).decode(errors="replace")}
+    return as_cells({**metrics, **columns, **told, **asked})

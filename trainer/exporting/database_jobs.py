@@ -1,6 +1,7 @@
 """Finished jobs out of Galaxy's database, by windows of job ids, so that no statement is long and none holds much."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any, Optional
 
@@ -68,7 +69,7 @@ class DatabaseJobs:
                     raise
                 size //= 2
                 continue
-            yield Batch(batch.records, (), batch.still_open, str(last)) if remembered else Batch(batch.records)
+            yield replace(batch, place=str(last)) if remembered else replace(batch, still_open=())
             after, size = last, min(2 * size, WINDOW_IDS)
 
     def _beginning(self, connection: Connection, newest: int) -> int:
@@ -95,7 +96,8 @@ class DatabaseJobs:
         done = [row for row in rows if row["state"] in FINISHED]
         done = [row for row in done if self._selection.wants_destination(row["destination_id"] or "")]
         still_open = [str(row["id"]) for row in rows if row["state"] in OPEN]
-        return Batch(records_of(done, connection, self._server), looked_at, still_open)
+        records, refused = records_of(done, connection, self._server)
+        return Batch(records, looked_at, still_open, refused=refused)
 
     def _wants(self, row: Row) -> bool:
         return bool(row["tool_id"]) and self._selection.wants_tool(row["tool_id"], row["create_time"])

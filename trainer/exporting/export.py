@@ -22,9 +22,12 @@ class Exported:
     ----------
     jobs : Counter of str
         How many were read, by the metric of their peak; empty for those of which none was recorded.
+    refused : list of str
+        A sentence for each job that no record could be made of.
     """
 
     jobs: Counter[str] = field(default_factory=Counter)
+    refused: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,7 @@ def export(source: Source, plan: Plan) -> Iterator[Exported]:
             for batch in source.batches(place, stage.open_ids(plan.server)):
                 stage.add(plan.server, _rounded(batch) if plan.round_sizes else batch)
                 done.jobs.update(record.peak_metric for record in batch.records)
+                done.refused += batch.refused
                 _make_room(stage)
                 yield done
         finally:

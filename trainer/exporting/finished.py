@@ -5,36 +5,36 @@ from dataclasses import replace
 from typing import Any, Optional
 
 from galaxy_memory_rules.memory import round_up
-from galaxy_memory_rules.messages import MAX_SIZE_BYTES, MAX_SLOTS, JobDescription
-from trainer.amounts import amount_bytes, number
-from trainer.measured import Cells, measured
+from galaxy_memory_rules.messages import MAX_ATTEMPT, MAX_SIZE_BYTES, parse_job
+from trainer.amounts import amount_bytes
+from trainer.readers.galaxy_job import GalaxyJob, GalaxyJobs
+from trainer.readers.reader import ANY_PEAK, PEAK_METRICS
 from trainer.records import JobRecord
 
-# the first that was measured is the peak: of the job alone, with and without what was swapped out
-PEAKS = ("memory.max_usage_in_bytes", "memory.peak", "memory.memsw.max_usage_in_bytes")
+_JOBS = GalaxyJobs(ANY_PEAK)
 
 
-def finished(job: JobDescription, cells: Cells, attempt: int) -> JobRecord:
+def finished(job: GalaxyJob, attempt: int = 1) -> JobRecord:
     """Return the record of a job.
 
     Parameters
     ----------
-    job : JobDescription
-        The job as the rule would have described it.
-    cells : mapping of str to str
-        Its metrics, its destination's params and the columns of Galaxy's table ``job``, each under its own name, its
-        id as ``job_id`` and the server whose id it is as ``server``.
+    job : GalaxyJob
+        What Galaxy tells of it.
     attempt : int
-        Which attempt the metrics are of.
+        Which attempt its metrics are of.
+
+    Raises
+    ------
+    InvalidMessage
+        If it has something that no record may hold, such as a tool's id that cannot be printed.
     """
-    slots = number(cells.get("galaxy_slots", ""))
-    peak_metric = next((name for name in PEAKS if amount_bytes(cells.get(name, ""))), "")
-    return JobRecord(
-        replace(job, slots=int(slots) if slots and slots <= MAX_SLOTS else None, attempt=attempt),
-        amount_bytes(cells.get(peak_metric, "")) or 0,
-        peak_metric=peak_metric,
-        **measured(cells),
-    )
+    # 0, and more than any machine has, is what is measured where the job had no cgroup of its own
+    cells = {name: cell for name, cell in job.cells.items() if name not in PEAK_METRICS or amount_bytes(cell)}
+    record = _JOBS.record(replace(job, cells=cells))
+    described = replace(record.job, attempt=min(attempt, MAX_ATTEMPT))
+    parse_job(described.to_dict())
+    return replace(record, job=described)
 
 
 def as_cells(values: Mapping[str, Any]) -> dict[str, str]:

@@ -23,6 +23,8 @@ class Batch:
         Ids that were asked for again because they had not been finished before.
     still_open : sequence of str
         Ids that have to be asked for again.
+    refused : sequence of str
+        A sentence for each job that no record can be made of.
     place : str or None
         Where a later export goes on; None where this batch changes nothing about that.
     """
@@ -31,6 +33,7 @@ class Batch:
     looked_at: Sequence[str] = ()
     still_open: Sequence[str] = ()
     place: Optional[str] = None
+    refused: Sequence[str] = ()
 
 
 class Source(Protocol):

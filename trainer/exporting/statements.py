@@ -5,7 +5,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, Select, Text, case, cast, func, literal, null, select, union_all
 
-from trainer.exporting.finished import PEAKS
+from trainer.measured import METRICS as MEASURED
+from trainer.readers.reader import PEAK_METRICS
 
 from .galaxy_tables import (
     COLLECTION,
@@ -24,12 +25,7 @@ from .galaxy_tables import (
 )
 
 # what a record is made of, in the words of both generations of cgroups
-METRICS = (
-    *PEAKS,
-    *("memory.limit_in_bytes", "memory.max"),
-    *("memory.oom_control.oom_kill", "memory.events.oom_kill"),
-    *("galaxy_memory_mb", "galaxy_slots", "runtime_seconds", "start_epoch", "end_epoch"),
-)
+METRICS = (*PEAK_METRICS, *sorted(MEASURED))
 _JSON_BUILD = r'"dbkey": *(?:\[ *)?"([^"\\]*)"'
 
 
