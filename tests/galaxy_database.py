@@ -111,8 +111,8 @@ class Filled:
         if params is not None:
             told["destination_params"] = json.dumps(params).encode()
         job = self.add("job", tool_id=tool_id, state=state, **told)
-        if "create_time" not in columns:
-            self.change(job, create_time=FIRST + timedelta(minutes=job))
+        created = columns.get("create_time", FIRST + timedelta(minutes=job))
+        self.change(job, create_time=created, update_time=created)
         rows: dict[str, list[dict[str, Any]]] = {
             "job_to_input_dataset": [{"name": name, "dataset_id": found} for name, found in inputs],
             "job_to_input_library_dataset": [{"name": name, "ldda_id": found} for name, found in library_inputs],

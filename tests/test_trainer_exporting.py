@@ -295,9 +295,10 @@ def test_what_was_read_is_told(
 # its own; they are forked, as Python would need seconds to import all again.
 KILLED = """
 import os, random, signal, sys, time
+import psycopg, sqlalchemy.dialects.postgresql.psycopg, sqlalchemy.dialects.sqlite, tqdm
 from trainer.__main__ import main
 from trainer.exporting import api_jobs, database_details, database_jobs, export
-database_jobs.WINDOW_IDS, export.MOST_STAGED_JOBS = 40, 200
+database_jobs.WINDOW_IDS, export.MOST_STAGED_JOBS = 40, 150
 address, whole, killed = sys.argv[1:]
 
 def start(folder):
@@ -309,28 +310,28 @@ def start(folder):
 begun = time.monotonic()
 assert os.waitpid(start(whole), 0)[1] == 0
 seconds, chance, kills = time.monotonic() - begun, random.Random(13), 0
-for _ in range(12):
+for _ in range(8):
     process = start(killed)
     time.sleep(chance.uniform(0, seconds / 2))
     os.kill(process, signal.SIGKILL)
     kills += os.waitpid(process, 0)[1] == signal.SIGKILL
 assert os.waitpid(start(killed), 0)[1] == 0
-print("kills:", kills)
+print("seconds:", seconds, "kills:", kills)
 """
 
 
 def test_an_export_that_is_killed_again_and_again_loses_nothing_and_tells_nothing_twice(
     galaxy: Filled, address: str, tmp_path: Path
 ) -> None:
-    galaxy.many(1_000, ["cat1", "cat2", BOWTIE2])
+    galaxy.many(500, ["cat1", "cat2", BOWTIE2])
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     command = [sys.executable, "-c", KILLED, address, str(whole), str(killed)]
     done = subprocess.run(command, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout.rpartition("kills: ")[2]) >= 6, "most were killed before they were done"
+    assert int(done.stdout.rpartition("kills: ")[2]) >= 4, "most were killed before they were done"
     for tool in ("cat1", "cat2", BOWTIE2_FAMILY):
         assert stored(killed, tool) == stored(whole, tool)
-    assert sum(len(ids(whole, tool)) for tool in ("cat1", "cat2", BOWTIE2_FAMILY)) == 1_001
+    assert sum(len(ids(whole, tool)) for tool in ("cat1", "cat2", BOWTIE2_FAMILY)) == 501
 
 
 @pytest.mark.parametrize("step", ["add", "write", "forget"])

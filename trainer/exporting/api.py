@@ -47,7 +47,7 @@ class GalaxyApi:
         self._address, self._timeout_seconds = address.rstrip("/"), timeout_seconds
         self._session = requests.Session()
         self._session.headers["x-api-key"] = key
-        again = Retry(_TRIES, backoff_factor=0.5, status_forcelist=_BUSY, raise_on_status=False)
+        again = Retry(_TRIES, connect=1, backoff_factor=0.5, status_forcelist=_BUSY, raise_on_status=False)
         adapter = HTTPAdapter(pool_maxsize=THREADS, max_retries=again)
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, adapter)
