@@ -32,7 +32,7 @@ def pool_versions(tools: list[ToolRecords]) -> list[ToolRecords]:
 
 
 def family_of(tool: str) -> str:
-    """Return a tool's id without the version; an id of which no part is known as one stays whole."""
+    """Return the name that all versions of a tool share."""
     exact, *others = tool_names(tool)
     return next((name for name in others if exact.startswith(f"{name}/")), exact)
 

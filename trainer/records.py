@@ -8,6 +8,8 @@ from galaxy_memory_rules.errors import RecordsError
 from galaxy_memory_rules.messages import JobDescription
 
 Outcome = Literal["ok", "failed", "out_of_memory"]
+# of each tool; the models are no better for more, and take longer
+MOST_ROWS = 50_000
 
 
 @dataclass(frozen=True)

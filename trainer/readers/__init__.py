@@ -1,17 +1,18 @@
 """Recorded jobs out of every export: one reader for each dialect, and how a dialect is recognised."""
 
 from pathlib import Path
-from typing import Optional
+from typing import NamedTuple, Optional
 
 from galaxy_memory_rules.errors import InvalidMessage, RecordsError
 from galaxy_memory_rules.names import tool_names
-from trainer.records import JobRecord, ToolRecords
+from trainer.families import family_of
+from trainer.records import MOST_ROWS, JobRecord, ToolRecords
 
 from .dialects import DIALECTS, open_source
 from .reader import NO_PEAK, Reader, Told, lower_bound
-from .sampling import MOST_RECORDS, MOST_ROWS, Reservoirs
+from .sampling import MOST_RECORDS, Reservoir, Reservoirs
 
-__all__ = ["DIALECTS", "MOST_ROWS", "read"]
+__all__ = ["DIALECTS", "read", "read_opened"]
 
 
 def read(
@@ -40,7 +41,7 @@ def read(
     format : str, optional
         One of `DIALECTS`, where the content tells another or none.
     most_rows : int
-        How many records of a tool are kept; of more, a sample in the order of the file.
+        How many records of a tool, all its versions together, are kept; of more, a sample in the order of the file.
 
     Returns
     -------
@@ -58,46 +59,72 @@ def read(
     opened = open_source(path, told, format)
     if opened.refusal:
         raise RecordsError(f"{path}: {opened.refusal}")
-    found = _Reading(path, written or str(path), opened.reader, Reservoirs(most_rows, MOST_RECORDS)).all()
+    return read_opened(path, opened.reader, written or str(path), most_rows)
+
+
+def read_opened(path: Path, reader: Reader, written: str, most_rows: int) -> list[ToolRecords]:
+    """Read what `dialects.open_source` has opened; the parameters, what is returned and raised are those of `read`."""
+    found = _Reading(path, written, reader, Reservoirs(most_rows, MOST_RECORDS)).all()
     if not found:
         raise RecordsError(f"{path}: a header and no rows; expected one row for each job")
     return found
 
 
+class _Tool(NamedTuple):
+    """What was found of a tool, and the sample that it shares with its other versions."""
+
+    found: ToolRecords
+    kept: Reservoir[tuple[ToolRecords, JobRecord]]
+
+
 class _Reading:
     """One pass over the rows of a reader."""
 
-    def __init__(self, path: Path, written: str, reader: Reader, kept: Reservoirs[JobRecord]) -> None:
+    def __init__(
+        self, path: Path, written: str, reader: Reader, kept: Reservoirs[tuple[ToolRecords, JobRecord]]
+    ) -> None:
         self._path, self._written, self._reader, self._kept = path, written, reader, kept
-        self._by_tool: dict[str, ToolRecords] = {}
+        self._by_tool: dict[str, _Tool] = {}
+        self._by_id: dict[tuple[str, str], _Tool] = {}
 
     def all(self) -> list[ToolRecords]:
         """Return what was found of each tool."""
         for place, row in self._reader.rows():
-            # a tool's bundle has the most exact of the names that a live job may call the tool by
-            tool = tool_names(*self._reader.tool(row))[0]
-            if tool not in self._by_tool:
-                self._by_tool[tool] = ToolRecords(tool, self._written, self._reader.label)
-            found = self._by_tool[tool]
+            told = self._reader.tool(row)
+            tool = self._by_id.get(told) or self._named(told)
             try:
-                self._add(found, row)
+                self._add(tool, row)
             except InvalidMessage as error:
                 complaint = f"{self._path}, {place}: {error}; repair or remove this {place.split()[-2]}"
-                found.fault = found.fault or RecordsError(complaint)
-        for tool, found in self._by_tool.items():
-            reservoir = self._kept.of(tool)
-            found.records, found.sampled = reservoir.rows, reservoir.seen - len(reservoir)
-        return list(self._by_tool.values())
+                tool.found.fault = tool.found.fault or RecordsError(complaint)
+        for found, record in self._kept.rows():
+            found.records.append(record)
+            found.sampled -= 1
+        return [tool.found for tool in self._by_tool.values()]
 
-    def _add(self, found: ToolRecords, row: object) -> None:
+    def _named(self, told: tuple[str, str]) -> _Tool:
+        # a tool's bundle has the most exact of the names that a live job may call the tool by
+        name = tool_names(*told)[0]
+        if name not in self._by_tool:
+            found = ToolRecords(name, self._written, self._reader.label)
+            self._by_tool[name] = _Tool(found, self._kept.of(family_of(name)))
+        return self._by_id.setdefault(told, self._by_tool[name])
+
+    def _add(self, tool: _Tool, row: object) -> None:
         """Keep a row, or count why not; what is not taken is not looked at any closer."""
         if not self._reader.peak_bytes(row):
             bound = lower_bound(self._reader.record(row))
             if bound is None:
-                found.dropped[NO_PEAK] += 1
-            elif self._kept.of(found.tool).takes():
-                self._kept.keep(found.tool, bound)
+                tool.found.dropped[NO_PEAK] += 1
+            elif _takes(tool):
+                self._kept.keep(tool.kept, (tool.found, bound))
         elif reason := self._reader.left_out(row):
-            found.dropped[reason] += 1
-        elif self._kept.of(found.tool).takes():
-            self._kept.keep(found.tool, self._reader.record(row))
+            tool.found.dropped[reason] += 1
+        elif _takes(tool):
+            self._kept.keep(tool.kept, (tool.found, self._reader.record(row)))
+
+
+def _takes(tool: _Tool) -> bool:
+    # those that are kept in the end are taken off again
+    tool.found.sampled += 1
+    return tool.kept.takes()

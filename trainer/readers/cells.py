@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple, Optional
 
 from galaxy_memory_rules.messages import parse_job
@@ -65,7 +66,7 @@ class CellsReader:
     told: Told
     columns: Columns
 
-    @property
+    @cached_property
     def peaks(self) -> tuple[str, ...]:
         """The columns that may hold the peak."""
         return peaks_of(self.label, self.header)
@@ -73,13 +74,13 @@ class CellsReader:
     def rows(self) -> Iterator[tuple[str, Cells]]:
         """Yield each line; an empty cell tells nothing about the tool."""
         known = {"tool_id": self.told.tool_id, "tool_version": self.told.tool_version}
-        places = [self.header.index(name) for name in _TOOL_COLUMNS if name in self.header]
+        named = [name for name in _TOOL_COLUMNS if name in self.header]
         for line, cells in self.body:
-            row = dict(zip(self.header, cells))
-            for place in places:
-                if present(cells[place]) is None:
-                    del row[self.header[place]]
-            yield f"line {line}", {**known, **row}
+            row = {**known, **dict(zip(self.header, cells))}
+            for name in named:
+                if present(row[name]) is None:
+                    row[name] = known[name]
+            yield f"line {line}", row
 
     def tool(self, row: Cells) -> tuple[str, str]:
         """Return id and version of the tool."""

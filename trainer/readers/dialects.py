@@ -107,7 +107,10 @@ def open_source(path: Path, told: Told, dialect: Optional[str] = None) -> Opened
     """
     if dialect is not None and dialect not in DIALECTS:
         raise ConfigError(f"{path}: no dialect {dialect!r}; known are {', '.join(DIALECTS)}")
-    name = dialect or _recognised(path)
+    try:
+        name = dialect or _recognised(path)
+    except OSError as error:
+        raise RecordsError(f"{path}: cannot be read ({error})") from error
     if name == _GRT:
         return Opened(name, grt.GrtReader(path, told))
     if name == _API:
@@ -169,7 +172,7 @@ def _with_header(table: _Table, line: int, first: Row, rest: Body) -> tuple[Row,
 
 def _usual_label(table: _Table, header: Row) -> str:
     """Return the column that holds the peak where nobody says; the seed's tables have it first."""
-    return table.label if peaks_of(table.label, header) else header[0]
+    return next(iter(peaks_of(table.label, header)), header[0])
 
 
 def _require_once(path: Path, header: Row) -> None:

@@ -1,13 +1,13 @@
 """Which of a tool's rows are kept where there are more than a training can use: any of them with the same chance."""
 
 import random
+from collections.abc import Iterator
 from typing import Generic, Optional, TypeVar
 
 Kept = TypeVar("Kept")
 
-MOST_ROWS = 50_000
 # of all tools of one file together, a record taking 1 to 2 KB: below 1 GB
-MOST_RECORDS = 500_000
+MOST_RECORDS = 400_000
 _SEED = 13
 
 
@@ -71,17 +71,21 @@ class Reservoirs(Generic[Kept]):
 
     def __init__(self, most_rows: int, most_records: int) -> None:
         self._capacity, self._most_records, self._count = most_rows, most_records, 0
-        self.by_tool: dict[str, Reservoir[Kept]] = {}
+        self._by_tool: dict[str, Reservoir[Kept]] = {}
+
+    def rows(self) -> Iterator[Kept]:
+        """Yield what is kept, one tool after the other."""
+        for reservoir in self._by_tool.values():
+            yield from reservoir.rows
 
     def of(self, tool: str) -> Reservoir[Kept]:
         """Return the reservoir of a tool."""
-        if tool not in self.by_tool:
-            self.by_tool[tool] = Reservoir(tool, self._capacity)
-        return self.by_tool[tool]
+        if tool not in self._by_tool:
+            self._by_tool[tool] = Reservoir(tool, self._capacity)
+        return self._by_tool[tool]
 
-    def keep(self, tool: str, row: Kept) -> None:
-        """Keep the row that the tool's reservoir has just taken."""
-        reservoir = self.of(tool)
+    def keep(self, reservoir: Reservoir[Kept], row: Kept) -> None:
+        """Keep the row that one of the reservoirs has just taken."""
         self._count -= len(reservoir)
         reservoir.keep(row)
         self._count += len(reservoir)
@@ -90,6 +94,6 @@ class Reservoirs(Generic[Kept]):
 
     def _halve(self) -> None:
         self._capacity //= 2
-        for reservoir in self.by_tool.values():
+        for reservoir in self._by_tool.values():
             reservoir.shrink(self._capacity)
-        self._count = sum(map(len, self.by_tool.values()))
+        self._count = sum(map(len, self._by_tool.values()))
