@@ -20,6 +20,7 @@ from trainer.exporting.export import Plan, export
 from trainer.exporting.settling import file_of
 from trainer.exporting.source import Batch, Source
 from trainer.exporting.stage import FILE, Stage, opened
+from trainer.readers import read
 from trainer.records import JobRecord
 
 BOWTIE2_FAMILY = BOWTIE2.rpartition("/")[0]
@@ -277,6 +278,16 @@ def test_an_option_that_cannot_be_read_is_refused(options: list[str], tmp_path: 
     with pytest.raises(SystemExit) as refused:
         main(["export", "-o", str(tmp_path), *(["--database", "sqlite:///x", *options] if options else [])])
     assert refused.value.code == 2
+
+
+def test_the_folder_is_what_input_files_csv_may_name(galaxy: Filled, address: str, tmp_path: Path) -> None:
+    galaxy.many(5, ["cat1", BOWTIE2])
+    out = tmp_path / "out"
+    assert exported(address, out) == 0
+    # of the jobs 1 to 6 the first has a version; then 2, 4 and 6 are of cat1, 3 and 5 of bowtie2
+    jobs = {found.tool: len(found.records) for found in read(out, "peak_bytes")}
+    assert jobs == {"cat1/2.5.0+galaxy0": 1, "cat1": 3, BOWTIE2: 2}
+    assert sorted(len(found.records) for found in read(file_of(out, "cat1"), "peak_bytes")) == [1, 3]
 
 
 def test_what_was_read_is_told(
