@@ -13,6 +13,7 @@ from typing import Any, Optional
 
 from galaxy_memory_rules.errors import ConfigError, RecordsError
 from trainer import canonical
+from trainer.amounts import seconds_since_1970
 from trainer.families import family_of
 from trainer.records import JobRecord
 
@@ -141,6 +142,6 @@ def _connect(folder: Path) -> sqlite3.Connection:
 
 def _staged(record: JobRecord) -> tuple[Any, ...]:
     row = canonical.to_row(record)
-    # in order of what a file will say, whatever is lost by writing it
-    created, server, job_id = order_of(canonical.from_row(row))
-    return server, job_id, family_of(record.job.tool_id), created, json.dumps(row)
+    # as a file will tell it, whatever is lost by writing it
+    created = seconds_since_1970(row["create_time"]) or 0.0
+    return record.server, record.job_id, family_of(record.job.tool_id), created, json.dumps(row)
