@@ -138,9 +138,14 @@ def _added_up(name: str, extension: Optional[str], parts: list[InputDataset]) ->
 
 
 def _decoded(job: Any) -> dict[str, Any]:
-    """Return the tool parameters, which Galaxy stores as JSON texts; names with ``__`` are Galaxy's own."""
+    """Return the tool parameters, which Galaxy stores as JSON texts."""
     raw = job.raw_param_dict() if hasattr(job, "raw_param_dict") else {}
-    return {str(name): _json(value) for name, value in raw.items() if not str(name).startswith("__")}
+    return {str(name): _json(value) for name, value in raw.items() if not _is_galaxys_own(str(name))}
+
+
+def _is_galaxys_own(name: str) -> bool:
+    """Whether no tool has such a parameter; ``reads|__identifier__`` is what somebody calls a sample."""
+    return "|__" in f"|{name}"
 
 
 def _json(value: Any) -> Any:
@@ -154,7 +159,7 @@ def _parameters(told: Any, prefix: str = "") -> Iterator[tuple[str, ParameterVal
     """Yield the choices among the parameters by full path; data, paths and free text are not sent."""
     named: Iterable[tuple[str, Any]]
     if isinstance(told, Mapping):
-        named = ((prefix + str(name), value) for name, value in told.items() if not str(name).startswith("__"))
+        named = ((prefix + str(name), value) for name, value in told.items() if not _is_galaxys_own(str(name)))
     else:
         # the blocks of a repeat, which Galaxy numbers
         named = ((f"{prefix[:-1]}_{number}", value) for number, value in enumerate(told))

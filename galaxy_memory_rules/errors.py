@@ -12,6 +12,7 @@
     │   ├── JobRefused                  the service answers, but found a field of this job wrong
     │   └── ServiceBusy                 the service asks to be left alone for a while
     ├── DestinationError                a request could not be written into a destination
+    ├── SourceError                     Galaxy's database or API cannot be read (names the address)
     ├── RecordsError                    a file of recorded jobs cannot be used (names file, row, column)
     │   └── TooFewJobs                  too few usable records for any model: the tool gets none
     └── BundleError                     a bundle cannot be written, read or trusted (names folder, file)
@@ -101,6 +102,10 @@ class ServiceBusy(PredictionUnavailable):
 
 class DestinationError(MemoryRulesError):
     """A memory request could not be written into a destination."""
+
+
+class SourceError(MemoryRulesError):
+    """Galaxy's database or API cannot be read, or takes too long to answer."""
 
 
 class RecordsError(MemoryRulesError):

@@ -18,6 +18,8 @@ from trainer.learning import Settings
 from trainer.readers import read
 from trainer.training import Trained, train_tool
 
+pytest_plugins = ["galaxy_databases"]
+
 # the machines that run the tests are slow and shared: no example is too slow
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")

@@ -52,6 +52,12 @@ def test_nothing_personal_is_sent() -> None:
         assert secret not in sent
 
 
+def test_what_the_elements_of_a_collection_are_called_is_not_sent() -> None:
+    """Galaxy records the name of the element that a job was made for as a tool parameter of its own."""
+    job = Job(parameters={"library|input_1|__identifier__": "patient-42", "b": {"c|__identifier__": "patient-43"}})
+    assert "patient" not in str(describe(job, Tool()).to_dict())
+
+
 def test_the_datasets_of_a_multiple_input_are_counted_once_under_their_parameter() -> None:
     first, second = dataset(1, 10), dataset(2, 20)
     job = Job(input_datasets=[Input("reads", first), Input("reads1", first), Input("reads2", second)])

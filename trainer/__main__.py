@@ -8,7 +8,7 @@ from pathlib import Path
 
 from galaxy_memory_rules.errors import BundleError, ConfigError
 
-from . import backtest_run, builds, check_rule, inspect_run, signing
+from . import backtest_run, builds, check_rule, export_run, inspect_run, signing
 from .options import add_input, add_most_rows, add_sizing, sizing_of
 
 DONE, SOME_FAILED, USAGE = 0, 1, 2
@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_backtest(commands)
     _add_check_rule(commands)
+    _add_export(commands)
     builds.add_commands(commands)
     _add_inspect(commands)
     return parser
@@ -100,6 +101,18 @@ def _add_check_rule(commands: "argparse._SubParsersAction[argparse.ArgumentParse
     )
     check.set_defaults(command=check_rule.run)
     check_rule.add_arguments(check)
+
+
+def _add_export(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    export = commands.add_parser(
+        "export",
+        help="read finished jobs out of Galaxy's database or API into a file for each tool",
+        description="Read finished jobs out of Galaxy's database or API: a Parquet file for each tool, which "
+        "config/input_files.csv may name, or their folder. No user, history, file name or e-mail address is in them. "
+        "Exit status: 0 done; 1 not read to the end, --resume goes on; 2 usage.",
+    )
+    export.set_defaults(command=export_run.run)
+    export_run.add_arguments(export)
 
 
 def _add_inspect(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

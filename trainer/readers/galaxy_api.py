@@ -18,7 +18,7 @@ SUFFIXES = (".json", ".jsonl", ".json.gz", ".jsonl.gz")
 # a document is read whole; larger answers have one job a line
 MAX_DOCUMENT_BYTES = 256 * 1024**2
 # what is nobody's business stays in the file: the user's address, the command line, what the tool printed
-_COLUMNS = ("id", "server", "tool_id", "tool_version", "state", "create_time", "exit_code", "destination_id")
+_COLUMNS = ("id", "server", "tool_id", "tool_version", "state", "create_time", "exit_code", "info", "destination_id")
 _WRAPPED = "metrics"
 _COLLECTIONS = frozenset({"hdca", "dce"})
 
@@ -34,6 +34,9 @@ class _Sizes:
     def of(self, told: Json) -> Json:
         """Return what is known of an input."""
         return {**self.known.get((str(told.get("src")), str(told.get("id"))), {}), **told}
+
+
+_NO_SIZES = _Sizes({})
 
 
 class ApiReader(GalaxyJobs):
@@ -58,7 +61,7 @@ class ApiReader(GalaxyJobs):
         for file in self._files:
             for place, found in _documents(file):
                 if "tool_id" in found:
-                    yield f"{file.name}, {place}" if several else place, _job(found, sizes)
+                    yield f"{file.name}, {place}" if several else place, job_of(found, sizes)
 
 
 def _datasets(files: Iterable[Path]) -> Iterator[tuple[tuple[str, str], Json]]:
@@ -102,7 +105,8 @@ def _parsed(text: str | bytes, path: Path, place: str) -> Any:
         raise RecordsError(f"{path}, {place}: {error}") from error
 
 
-def _job(found: Json, sizes: _Sizes) -> GalaxyJob:
+def job_of(found: Json, sizes: _Sizes = _NO_SIZES) -> GalaxyJob:
+    """Return the job of an answer, whose inputs may tell their sizes themselves."""
     metrics = found.get("job_metrics")
     cells = {
         str(metric["name"]): str(metric.get("raw_value"))
@@ -113,14 +117,40 @@ def _job(found: Json, sizes: _Sizes) -> GalaxyJob:
     params = found.get("destination_params")
     if isinstance(params, dict):
         cells["destination_params"] = json.dumps(params)
-    inputs, parameters = found.get("inputs"), found.get("params")
-    named = [(str(name), told) for name, told in _items(inputs) if isinstance(told, dict)]
+    named = [(str(name), told) for name, told in _items(found.get("inputs")) if isinstance(told, dict)]
+    parameters = dict(_items(found.get("params")))
     return GalaxyJob(
         cells,
         [_dataset(name, sizes.of(told)) for name, told in named if told.get("src") not in _COLLECTIONS],
-        dict(_items(parameters)),
-        {name for name, told in named if told.get("src") in _COLLECTIONS},
+        parameters,
+        {name for name, told in named if told.get("src") in _COLLECTIONS} | _collections_in(parameters),
     )
+
+
+def _collections_in(parameters: Json) -> set[str]:
+    """Return the parameters that took a collection, or an element of one: Galaxy lists only the datasets inside."""
+    found: set[str] = set()
+    for name, text in parameters.items():
+        try:
+            found.update(_paths_of_collections(name, json.loads(text)))
+        except (TypeError, ValueError, RecursionError):
+            # free text is no collection
+            continue
+    return found
+
+
+def _paths_of_collections(path: str, value: Any) -> Iterator[str]:
+    if isinstance(value, list):
+        for number, block in enumerate(value):
+            yield from _paths_of_collections(f"{path}_{number}", block)
+    elif isinstance(value, dict):
+        entries = value.get("values")
+        if isinstance(entries, list) and any(
+            isinstance(one, dict) and one.get("src") in _COLLECTIONS for one in entries
+        ):
+            yield path
+        for name, inner in value.items():
+            yield from _paths_of_collections(f"{path}|{name}", inner)
 
 
 def _items(found: Any) -> Iterable[tuple[str, Any]]:
