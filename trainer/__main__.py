@@ -8,7 +8,7 @@ from pathlib import Path
 
 from galaxy_memory_rules.errors import BundleError, ConfigError
 
-from . import backtest_run, check_rule
+from . import backtest_run, check_rule, compile_tpv_run
 from .options import add_input, add_sizing, sizing_of
 
 DONE, SOME_FAILED, USAGE = 0, 1, 2
@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_backtest(commands)
     _add_check_rule(commands)
+    _add_compile_tpv(commands)
     return parser
 
 
@@ -89,6 +90,17 @@ def _add_check_rule(commands: "argparse._SubParsersAction[argparse.ArgumentParse
     )
     check.set_defaults(command=check_rule.run)
     check_rule.add_arguments(check)
+
+
+def _add_compile_tpv(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    compiler = commands.add_parser(
+        "compile-tpv",
+        help="write each tool's memory as one expression for TPV, for servers without the service",
+        description="Fit one `mem:` expression for each trained tool under the same failure cap, with its evidence in "
+        "a comment, ready to be reviewed and given to TPV or to the shared database.",
+    )
+    compiler.set_defaults(command=compile_tpv_run.run)
+    compile_tpv_run.add_arguments(compiler)
 
 
 if __name__ == "__main__":
