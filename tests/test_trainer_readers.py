@@ -1,12 +1,16 @@
 """Export dialects -> records."""
 
+import csv
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 
 from galaxy_memory_rules.errors import RecordsError
 from galaxy_memory_rules.messages import InputDataset, JobDescription
 from trainer.features import TOTALS_INPUT
+from trainer.measured import is_measured
 from trainer.readers import read
 from trainer.records import JobRecord
 
@@ -74,18 +78,6 @@ def test_a_file_without_a_header_has_the_columns_of_job_metrics(tmp_path: Path) 
     assert circos.records[0].created_seconds == 18382 * 86400
 
 
-def test_job_metrics_with_a_header_are_the_same(tmp_path: Path) -> None:
-    text = (
-        "job_id\ttool_id\tstate\ttotal_filesize\tnum_files\truntime_seconds\tslots\tmemory_bytes\tcreate_time\n"
-        "992\tcircos\tok\t671523\t12\t21.0000000\t1.0000000\t\t2020-04-30\n"
-        "993\tcircos\tok\t671523\t12\t21.0000000\t1.0000000\t1024.0000000\t2020-04-30\n"
-    )
-    [found] = read(file_with(text, tmp_path, "metrics.tsv"), "memory_bytes")
-    assert found.dropped == {"no peak recorded": 1}
-    assert [record.peak_bytes for record in found.records] == [1024]
-    assert (found.records[0].run_seconds, found.records[0].outcome) == (21, "ok")
-
-
 def test_what_was_measured_of_a_job_stands_beside_it(tmp_path: Path) -> None:
     text = (
         f"{LABEL},mode,state,exit_code,create_time,runtime_seconds,memory.limit_in_bytes,galaxy_memory_mb\n"
@@ -97,7 +89,7 @@ def test_what_was_measured_of_a_job_stands_beside_it(tmp_path: Path) -> None:
     assert (killed.outcome, killed.limit_bytes, killed.requested_bytes) == ("out_of_memory", 2048, 1024**2)
     assert (killed.run_seconds, killed.created_seconds) == (7, 60)
     # what is missing or cannot be read loses nothing else
-    assert ended == JobRecord(JobDescription("bowtie2", parameters={"mode": "fast"}), 9)
+    assert ended == JobRecord(JobDescription("bowtie2", parameters={"mode": "fast"}), 9, state="ok", peak_metric=LABEL)
 
 
 @pytest.mark.parametrize(
@@ -114,8 +106,29 @@ def test_a_tool_is_named_by_what_is_told(tool_id: str | None, version: str | Non
 
 
 def test_a_missing_label_is_named_with_the_columns_there_are(tmp_path: Path) -> None:
-    with pytest.raises(RecordsError, match=r"no column 'memory.peak' to predict; the columns are memory.max_usage"):
-        read(file_with(SEED, tmp_path), "memory.peak")
+    with pytest.raises(RecordsError, match=r"no column 'peak_rss' to predict; the columns are memory.max_usage"):
+        read(file_with(SEED, tmp_path), "peak_rss")
+
+
+def test_cgroup_v1_and_v2_are_one_thing(tmp_path: Path) -> None:
+    """A server that moved to v2 has both columns, and each job one of them."""
+    assert read(file_with(SEED, tmp_path), "memory.peak")[0].records == read(tmp_path / "bowtie2.csv", LABEL)[0].records
+    text = f"{LABEL},memory.peak,mode\n5,,fast\n,7.0000000,fast\n6,8,fast\n0E-7,nan,fast\n"
+    [found] = read(file_with(text, tmp_path), "memory.peak")
+    assert [(record.peak_bytes, record.peak_metric) for record in found.records] == [
+        (5, LABEL),
+        (7, "memory.peak"),
+        (8, "memory.peak"),
+    ]
+    assert found.dropped == {"no peak recorded": 1}
+    assert found.records[0].job.parameters == {"mode": "fast"}
+
+
+def test_a_killed_job_without_a_peak_needs_at_least_what_it_had(tmp_path: Path) -> None:
+    text = f"{LABEL},state,exit_code,galaxy_memory_mb\n,error,137,1.0000000\n,error,137,\n,error,1,1\n7,ok,0,1\n"
+    [found] = read(file_with(text, tmp_path), LABEL)
+    assert [(record.peak_bytes, record.outcome) for record in found.records] == [(1024**2, "out_of_memory"), (7, "ok")]
+    assert found.dropped == {"no peak recorded": 2}
 
 
 @pytest.mark.parametrize(
@@ -152,3 +165,64 @@ def test_a_row_without_a_peak_is_dropped_and_counted(tmp_path: Path) -> None:
     )
     [found] = read(file_with(text, tmp_path), LABEL)
     assert (len(found.records), found.dropped) == (1, {"no peak recorded": 5})
+
+
+def test_the_jobs_that_galaxy_says_died_for_memory_are_lower_bounds(tmp_path: Path) -> None:
+    """The shape of the public failed_jobs/memory_csv: the raw columns of the job beside the older dialect."""
+    info = "This job was terminated because it used more memory than it was allocated."
+    text = (
+        "memtotal,galaxy_slots,fastq_input|fastq_input1,fastq_input|fastq_input1_filetype,parameters.a.b,create_time,"
+        "destination_id,exit_code,handler,info,job_runner_name,state,galaxy_memory_mb,memory.max_usage_in_bytes\n"
+        f"193736796,4,5,fastq,x,2018-01-01 00:00:00,multi,,main.w3,{info},slurm,error,8192,\n"
+    )
+    [found] = read(file_with(text, tmp_path), LABEL)
+    [record] = found.records
+    assert (record.outcome, record.peak_bytes, record.destination_id) == ("out_of_memory", 8192 * 1024**2, "multi")
+    assert record.job.parameters == {"parameters.a.b": "x"}
+
+
+NAMES = st.from_regex(r"[a-z]{1,8}(\|[a-z]{1,8})?", fullmatch=True)
+CHOICES = st.from_regex(r"[A-Za-z0-9;\"' ]{0,10}x", fullmatch=True)
+SEED_JOBS = st.tuples(
+    st.integers(1, 2**50),
+    st.lists(st.integers(0, 2**50), min_size=2, max_size=2),
+    st.lists(CHOICES, min_size=2, max_size=2),
+)
+
+
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    names=st.lists(NAMES, min_size=4, max_size=4, unique=True),
+    twin=st.sampled_from(["_extension", "_filetype"]),
+    rows=st.lists(SEED_JOBS, min_size=1, max_size=5),
+    decimals=st.sampled_from(["", ".0000000"]),
+)
+def test_whatever_the_seed_writes_is_read(
+    names: list[str], twin: str, rows: list[tuple[int, list[int], list[str]]], decimals: str, tmp_path: Path
+) -> None:
+    assume(not any(is_measured(name) or name in ("dbkey", "slots") for name in names))
+    inputs, parameters = names[:2], names[2:]
+    path = tmp_path / "tool.csv"
+    with path.open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow([LABEL, *inputs, *(name + twin for name in inputs), *parameters])
+        for peak_bytes, sizes, chosen in rows:
+            extensions = ["fastq" if size else "nan" for size in sizes]
+            table.writerow([f"{peak_bytes}{decimals}", *sizes, *extensions, *chosen])
+    [found] = read(path, LABEL)
+    assert [record.peak_bytes for record in found.records] == [peak_bytes for peak_bytes, _, _ in rows]
+    for record, (_, sizes, chosen) in zip(found.records, rows, strict=True):
+        told = {dataset.name: dataset.size_bytes for dataset in record.job.inputs}
+        assert told == {name: size for name, size in zip(inputs, sizes, strict=True) if size}
+        assert record.job.parameters == {name: text.strip() for name, text in zip(parameters, chosen)}
+
+
+@pytest.mark.parametrize(("name", "rows", "columns"), [("bowtie2", 3963, 5), ("hisat2", 2797, 4)])
+def test_the_seeds_own_examples_are_read_whole(name: str, rows: int, columns: int) -> None:
+    path = Path(__file__).parents[2] / "shared/data/usegalaxy_org" / f"{name}.csv"
+    if not path.is_file():
+        pytest.skip(f"{path} is not there: public data lies beside the checkout")
+    [found] = read(path, LABEL)
+    assert (len(found.records), found.dropped, found.fault) == (rows, {}, None)
+    assert len({parameter for record in found.records for parameter in record.job.parameters}) <= columns
+    assert all(record.job.inputs and record.job.dbkey for record in found.records)

@@ -1,4 +1,4 @@
-"""The trainer's command line: python -m trainer train | backtest | check-rule ..."""
+"""The trainer's command line: python -m trainer train | backtest | check-rule | inspect ..."""
 
 import argparse
 import os
@@ -8,8 +8,8 @@ from pathlib import Path
 
 from galaxy_memory_rules.errors import BundleError, ConfigError
 
-from . import backtest_run, check_rule, compile_tpv_run
-from .options import add_input, add_sizing, sizing_of
+from . import backtest_run, check_rule, compile_tpv_run, inspect_run
+from .options import add_input, add_most_rows, add_sizing, sizing_of
 
 DONE, SOME_FAILED, USAGE = 0, 1, 2
 
@@ -37,6 +37,7 @@ def _train(options: argparse.Namespace) -> int:
         sizing_of(options),
         options.jobs,
         options.report,
+        options.most_rows,
     )
     return SOME_FAILED if train_all(plan) else DONE
 
@@ -48,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_backtest(commands)
     _add_check_rule(commands)
     _add_compile_tpv(commands)
+    _add_inspect(commands)
     return parser
 
 
@@ -66,6 +68,7 @@ def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     train.add_argument(
         "--report", type=Path, metavar="FILE", help="HTML page to look at before switching on (default: beside -o)"
     )
+    add_most_rows(train)
     add_sizing(train)
 
 
@@ -101,6 +104,17 @@ def _add_compile_tpv(commands: "argparse._SubParsersAction[argparse.ArgumentPars
     )
     compiler.set_defaults(command=compile_tpv_run.run)
     compile_tpv_run.add_arguments(compiler)
+
+
+def _add_inspect(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    inspect = commands.add_parser(
+        "inspect",
+        help="say what a file of recorded jobs holds, what is wrong with it, and for which tools it is enough",
+        description="Recognise the dialect of files or folders of recorded jobs, and say what they hold: tools, times, "
+        "measures, what training would drop or mark and why, and for each tool whether there are enough jobs.",
+    )
+    inspect.set_defaults(command=inspect_run.run)
+    inspect_run.add_arguments(inspect)
 
 
 if __name__ == "__main__":

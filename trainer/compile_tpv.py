@@ -16,7 +16,7 @@ from .canonical import PEAK
 from .history import History
 from .input_files import InputFile
 from .learning import Settings
-from .records import ToolRecords
+from .records import MOST_ROWS, ToolRecords
 from .replay import Replay, replay
 from .run import fail, read_tools
 from .sample import split
@@ -75,7 +75,7 @@ class Compiled:
 
 
 def compile_all(
-    files: Sequence[InputFile], root: Path, sizing: SizingConfig, workers: int
+    files: Sequence[InputFile], root: Path, sizing: SizingConfig, workers: int, most_rows: int = MOST_ROWS
 ) -> tuple[list[Compiled], list[str]]:
     """Compile every tool that has both recorded jobs and a bundle.
 
@@ -89,6 +89,8 @@ def compile_all(
         What the bundles were trained with.
     workers : int
         Tools that are done at the same time.
+    most_rows : int
+        Recorded jobs of a tool that are used; as in the training, to compare with the same ones.
 
     Returns
     -------
@@ -104,7 +106,7 @@ def compile_all(
     """
     failed: list[str] = []
     models = _models(root, failed)
-    tools = read_tools(files, failed)
+    tools = read_tools(files, failed, most_rows)
     calls = (delayed(_try)(found, models.get(found.tool), sizing) for found in tools)
     done = at_the_same_time(calls, min(workers, max(len(tools), 1)))
     compiled: list[Compiled] = []

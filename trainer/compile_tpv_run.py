@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from .options import add_input, add_sizing, sizing_of
+from .options import add_input, add_most_rows, add_sizing, sizing_of
 from .written import put, require_room
 
 DONE, SOME_FAILED = 0, 1
@@ -12,6 +12,7 @@ DONE, SOME_FAILED = 0, 1
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give a parser the options of the compiler."""
     add_input(parser)
+    add_most_rows(parser)
     parser.add_argument("-d", "--directory", type=Path, required=True, help="folder of the bundles of these jobs")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="file of rules that TPV gets")
     add_sizing(parser)
@@ -41,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
 
     sizing, files = sizing_of(options), load_input_files(options.input)
     require_room(options.output, "-o")
-    compiled, failed = compile_all(files, options.directory, sizing, options.jobs)
+    compiled, failed = compile_all(files, options.directory, sizing, options.jobs, options.most_rows)
     if not compiled:
         raise ConfigError(f"{options.input}: no tool of it could be compiled; {options.output} is as it was")
     put(options.output, text_of(compiled), "-o")

@@ -18,7 +18,7 @@ from .families import pool_versions
 from .input_files import InputFile, load_input_files
 from .learning import Settings
 from .readers import read
-from .records import ToolRecords
+from .records import MOST_ROWS, ToolRecords
 from .sizing_config import SizingConfig
 from .tool_page import page_of
 from .training import Trained, train_tool
@@ -37,6 +37,7 @@ class Plan:
     sizing: SizingConfig
     workers: int
     report: Optional[Path] = None
+    most_rows: int = MOST_ROWS
 
 
 @dataclass(frozen=True)
@@ -67,10 +68,11 @@ def train_all(plan: Plan) -> list[str]:
     input_files = load_input_files(plan.input)
     failed: list[str] = []
     with publishing.lock(plan.directory):
-        tools = read_tools(input_files, failed)
+        tools = read_tools(input_files, failed, plan.most_rows)
         # all before the first is trained: that may take long, and whoever waits sees for what
         for found in tools:
-            print(f"{found.tool}: {len(found.records):,} recorded jobs from {found.file}", flush=True)
+            sample = f", a sample of {len(found.records) + found.sampled:,}" if found.sampled else ""
+            print(f"{found.tool}: {len(found.records):,} recorded jobs from {found.file}{sample}", flush=True)
         trained = list(_publish(tools, candidates, plan, failed))
     if trained:
         lines = [line for one in trained for line in report.lines(one)]
@@ -81,12 +83,12 @@ def train_all(plan: Plan) -> list[str]:
     return failed
 
 
-def read_tools(input_files: Sequence[InputFile], failed: list[str]) -> list[ToolRecords]:
+def read_tools(input_files: Sequence[InputFile], failed: list[str], most_rows: int = MOST_ROWS) -> list[ToolRecords]:
     """Read each file in turn, and pool the versions of a tool; what cannot be read costs its own tools only."""
     tools: dict[str, ToolRecords] = {}
     for file in input_files:
         try:
-            found = read(file.path, file.label, file.tool_id, file.tool_version, file.written)
+            found = read(file.path, file.label, file.tool_id, file.tool_version, file.written, file.format, most_rows)
         except RecordsError as error:
             fail(failed, file.written, error)
             continue
