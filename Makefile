@@ -13,7 +13,7 @@ GALAXY_PARTS := app auth config data files job-execution job-metrics navigation 
 	tool-util-models tours util web-framework web-stack
 BIN := .venv/bin
 
-.PHONY: demo test lint bench bench-sizing record test-galaxy test-galaxy-server test-recording clean
+.PHONY: demo test lint bench bench-sizing bench-scale record test-galaxy test-galaxy-server test-recording clean
 
 demo: .venv/ready
 	$(BIN)/python examples/demo.py
@@ -27,11 +27,16 @@ lint: .venv/ready
 	$(BIN)/mypy
 
 bench: .venv/ready
-	for file in $(filter-out tests/bench_sizing.py,$(wildcard tests/bench_*.py)); do $(BIN)/python $$file || exit 1; done
+	for file in $(filter-out tests/bench_sizing.py tests/bench_scale.py,$(wildcard tests/bench_*.py)); do $(BIN)/python $$file || exit 1; done
 
 # half an hour: the sizing on the recorded jobs in ../shared/data beside its peers; name parts with PARTS="org few"
 bench-sizing: .venv/ready
 	$(BIN)/python tests/bench_sizing.py $(PARTS)
+
+# hours: 1 and 10 million recorded jobs of 500 tools, exported, read and trained; other numbers and parts with
+# SCALE="100000 --parts export read"
+bench-scale: .venv/ready
+	$(BIN)/python tests/bench_scale.py $(SCALE)
 
 record: .venv/ready
 	@for program in bowtie2 hisat2 samtools; do command -v $$program >/dev/null || missing=yes; done; \

@@ -38,6 +38,7 @@ def _train(options: argparse.Namespace) -> int:
         options.jobs,
         options.report,
         options.most_rows,
+        options.cluster,
     )
     return SOME_FAILED if train_all(plan) else DONE
 
@@ -70,6 +71,11 @@ def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     add_most_rows(train)
     add_sizing(train)
+    train.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="train on the workers of a Dask scheduler, such as tcp://192.0.2.1:8786, one task for each tool",
+    )
 
 
 def _add_backtest(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
