@@ -189,7 +189,12 @@ def test_nothing_is_said_where_tpv_would_request_nothing(text: str, tmp_path: Pa
 @pytest.mark.parametrize(
     ("mem", "complaint"),
     [
-        ("helpers.get_input_size(job) * 2", "needs Python itself"),
+        ("helpers.get_input_size(user) * 2", "needs Python itself"),
+        ("helpers.get_input_size(job, **context) * 2", "needs Python itself"),
+        ("helpers.get_input_size(job, 5) * 2", "cannot be evaluated"),
+        ("helpers.get_input_size(job, parameter='input_1') * 2", "unexpected keyword"),
+        ("helpers.get_input_size * 2", "needs Python itself"),
+        ("job * 2", "job is not known here"),
         ("{cores} * 2", "needs Python itself"),
         ("{{ sort_mem }}", "needs Python itself"),
         ("x = 2\nx * input_size", "statements are not run"),
@@ -236,3 +241,37 @@ def test_a_rule_that_cannot_be_evaluated_is_passed_over(rule: dict[str, Any], co
 def test_only_the_rules_of_recorded_tools_are_noted(tmp_path: Path) -> None:
     rules = tpv("tools: {sort: {mem: 2}, uniq: {mem: job.id}}", tmp_path)
     assert (rules.memory_bytes(job("sort")), rules.skipped) == (2 * GIB, ())
+
+
+GET = "helpers.get_input_size"
+
+
+@pytest.mark.parametrize(
+    ("mem", "gigabytes"),
+    [
+        (f"{GET}(job)", 12.8),  # 1 + 3.4 * 2 + 5
+        (f"{GET}(job, estimate_uncompressed_size=False)", 8),
+        (f"{GET}(job, None, True, 2)", 10),
+        (f"{GET}(job, 'lib|reads')", 6.8),  # reads1 and reads2, both packed: 3.4 * (0.5 + 1.5)
+        (f"{GET}(job, param_name='lib|reads', compression_factor=2) + 1", 5),
+        (f"{GET}(job, 'lib|reads_2') + 1", 6),
+        (f"{GET}(job, 'reads') + 1", 1),  # TPV wants the whole path
+        (f"{GET}(job, 'lib.reads') + 1", 1),  # and no regular expression
+        (f"max({GET}(job, 'genome') or input_size, 2)", 2),
+    ],
+)
+def test_sizes_of_single_parameters_are_those_of_tpv(mem: str, gigabytes: float, tmp_path: Path) -> None:
+    inputs = (
+        InputDataset("genome", GIB, "fasta"),
+        InputDataset("lib|reads1", GIB // 2, "fastqsanger.gz"),
+        InputDataset("lib|reads2", GIB * 3 // 2, "fastqsanger.bz2"),
+        InputDataset("lib|reads_2", 5 * GIB, "fastqsanger"),
+        InputDataset("lib|reads_2", None, "fastqsanger"),
+    )
+    rules = tpv(yaml.safe_dump({"tools": {"sort": {"mem": mem}}}), tmp_path)
+    assert rules.memory_bytes(JobDescription("sort", None, inputs)) == gib(gigabytes)
+
+
+def test_records_without_paths_meet_a_parameter_by_its_last_part(tmp_path: Path) -> None:
+    rules = tpv(f"tools: {{sort: {{mem: '{GET}(job, \"library|input_1\") * 2'}}}}", tmp_path)
+    assert rules.memory_bytes(job("sort", 2)) == 4 * GIB

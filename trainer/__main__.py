@@ -8,7 +8,7 @@ from pathlib import Path
 
 from galaxy_memory_rules.errors import BundleError, ConfigError
 
-from . import backtest_run, builds, check_rule, export_run, inspect_run, signing
+from . import backtest_run, builds, check_rule, compile_tpv_run, export_run, inspect_run, signing
 from .options import add_input, add_most_rows, add_sizing, sizing_of
 
 DONE, SOME_FAILED, USAGE = 0, 1, 2
@@ -39,6 +39,7 @@ def _train(options: argparse.Namespace) -> int:
         options.report,
         signing.read_key(options.signing_key) if options.signing_key else None,
         options.most_rows,
+        options.cluster,
     )
     return SOME_FAILED if train_all(plan) else DONE
 
@@ -51,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_check_rule(commands)
     _add_export(commands)
     builds.add_commands(commands)
+    _add_compile_tpv(commands)
     _add_inspect(commands)
     return parser
 
@@ -78,6 +80,11 @@ def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     add_most_rows(train)
     add_sizing(train)
+    train.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="train on the workers of a Dask scheduler, such as tcp://192.0.2.1:8786, one task for each tool",
+    )
 
 
 def _add_backtest(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -113,6 +120,17 @@ def _add_export(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     )
     export.set_defaults(command=export_run.run)
     export_run.add_arguments(export)
+
+
+def _add_compile_tpv(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    compiler = commands.add_parser(
+        "compile-tpv",
+        help="write each tool's memory as one expression for TPV, for servers without the service",
+        description="Fit one `mem:` expression for each trained tool under the same failure cap, with its evidence in "
+        "a comment, ready to be reviewed and given to TPV or to the shared database.",
+    )
+    compiler.set_defaults(command=compile_tpv_run.run)
+    compile_tpv_run.add_arguments(compiler)
 
 
 def _add_inspect(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -11,7 +11,10 @@ from typing import Any, Union
 
 from galaxy_memory_rules.errors import ConfigError
 
-Value = Union[str, int, float, bool, None]
+from .tpv_sizes import GET_INPUT_SIZE
+
+# the last one is what is asked of a job by a call
+Value = Union[str, int, float, bool, None, Callable[..., float]]
 _Step = Callable[[Mapping[str, Value]], Value]
 
 _LONGEST_TEXT = 2000
@@ -24,8 +27,9 @@ class Expression:
     """A formula of numbers, texts, names, arithmetic, comparisons, and/or/not, ``a if b else c`` and some functions.
 
     The functions are ``min``, ``max``, ``int``, ``float``, ``round``, ``abs`` and ``len``, and, with or without
-    ``math.`` before them, ``ceil``, ``floor``, ``sqrt``, ``log``, ``log2``, ``log10`` and ``log1p``. A text that
-    is no such formula is refused when it is first asked for anything.
+    ``math.`` before them, ``ceil``, ``floor``, ``sqrt``, ``log``, ``log2``, ``log10`` and ``log1p``, and
+    ``helpers.get_input_size(job, ...)`` where the names tell it. A text that is no such formula is refused when it is
+    first asked for anything.
 
     Parameters
     ----------
@@ -54,8 +58,8 @@ class Expression:
 
         Parameters
         ----------
-        names : mapping of str to str, int, float, bool or None
-            What each name stands for.
+        names : mapping of str to str, int, float, bool, None or callable
+            What each name stands for; ``helpers.get_input_size`` is called without the job.
 
         Raises
         ------
@@ -104,7 +108,18 @@ def _parse(text: str) -> ast.expr:
     statements = [line for line in lines if not isinstance(line, (ast.Import, ast.ImportFrom))]
     if len(statements) != 1 or not isinstance(statements[0], ast.Expr):
         raise ValueError("expected one expression; statements are not run")
-    return statements[0].value
+    found: ast.expr = _AskedOfTheJob().visit(statements[0].value)
+    return found
+
+
+class _AskedOfTheJob(ast.NodeTransformer):
+    """Turns what is asked of the job into a call of one name, which stands beside the other names."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        if [ast.unparse(part) for part in (node.func, *node.args[:1])] != [GET_INPUT_SIZE, "job"]:
+            return node
+        return ast.Call(ast.Name(GET_INPUT_SIZE, ast.Load()), node.args[1:], node.keywords)
 
 
 def _step(node: ast.AST) -> _Step:
@@ -132,11 +147,24 @@ def _name(node: ast.Name) -> _Step:
 
 
 def _call(node: ast.Call) -> _Step:
+    if isinstance(node.func, ast.Name) and node.func.id == GET_INPUT_SIZE:
+        return _asked(node, node.func)
     function = _FUNCTIONS.get(ast.unparse(node.func).removeprefix("math."))
     if function is None or node.keywords:
         raise _beyond(node)
     call = _applied(function, node.args)
     return lambda names: _number(call(names))
+
+
+def _asked(node: ast.Call, name: ast.Name) -> _Step:
+    look_up: Callable[[Mapping[str, Value]], Any] = _name(name)
+    operands = [_step(operand) for operand in node.args]
+    if any(keyword.arg is None for keyword in node.keywords):
+        raise _beyond(node)
+    told = {str(keyword.arg): _step(keyword.value) for keyword in node.keywords}
+    return lambda names: _number(
+        look_up(names)(*(step(names) for step in operands), **{key: step(names) for key, step in told.items()})
+    )
 
 
 def _applied(function: Callable[..., Any], operands: Iterable[ast.AST]) -> _Step:

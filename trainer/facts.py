@@ -60,8 +60,8 @@ def facts_of(
         "limit_bytes": cleaned.limit_bytes,
         "sizes_bytes": _ranges(learned.schema, history),
         "scores": _scores(outcome) if outcome else None,
-        "held_out": _achieved(held_out) if held_out else None,
-        "cap_curve": [{"failure_cap": cap, **_achieved(replayed)} for cap, replayed in learned.cap_curve.items()],
+        "held_out": achieved(held_out) if held_out else None,
+        "cap_curve": [{"failure_cap": cap, **achieved(replayed)} for cap, replayed in learned.cap_curve.items()],
         "versions": {
             "galaxy_memory_rules": __version__,
             "python": platform.python_version(),
@@ -76,7 +76,8 @@ def _scores(outcome: Outcome) -> dict[str, dict[str, float]]:
     return {part: vars(scores) for part, scores in parts.items() if scores}
 
 
-def _achieved(outcome: Replay) -> dict[str, Any]:
+def achieved(outcome: Replay) -> dict[str, Any]:
+    """Return what a manifest tells of a replay."""
     return {
         "jobs": outcome.jobs,
         "failure_rate": outcome.failure_rate,

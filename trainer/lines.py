@@ -90,14 +90,32 @@ def line_in_bytes(schema: FeatureSchema, matrix: Matrix, log_peaks: Vector) -> L
     Iteratively reweighted non-negative least squares (Lawson & Hanson 1974): rows count by 1 / predicted, as memory
     varies in proportion to itself, and less where they lie far off.
     """
+    columns = np.array([schema.columns.index(name) for name in _SIZES if name in schema.columns], dtype=np.int64)
+    coefficients = start_and_slopes(np.expm1(matrix[:, columns].astype(np.float64)), log_peaks)
+    return _with_residuals(columns, coefficients, False, matrix, log_peaks)
+
+
+def start_and_slopes(sizes_bytes: Vector, log_peaks: Vector) -> Vector:
+    """Fit a line as `line_in_bytes` does.
+
+    Parameters
+    ----------
+    sizes_bytes : array of shape (n_rows, n_sizes)
+        What the peak may rise with.
+    log_peaks : array of shape (n_rows,)
+        Natural logarithms of bytes.
+
+    Returns
+    -------
+    array of shape (1 + n_sizes,)
+        The start in bytes, and bytes a byte; none is negative.
+    """
     from sklearn.linear_model import LinearRegression
 
-    columns = np.array([schema.columns.index(name) for name in _SIZES if name in schema.columns], dtype=np.int64)
     peaks_bytes = np.exp(log_peaks)
-    sizes_bytes = np.expm1(matrix[:, columns].astype(np.float64))
-    terms = np.column_stack([np.full(len(matrix), np.median(peaks_bytes)), sizes_bytes])
+    terms = np.column_stack([np.full(len(sizes_bytes), np.median(peaks_bytes)), sizes_bytes])
     scales = np.maximum(terms.max(axis=0), 1.0)
-    predicted = np.full(len(matrix), np.exp(log_peaks.mean()))
+    predicted = np.full(len(sizes_bytes), np.exp(log_peaks.mean()))
     for _ in range(_ROUNDS):
         far = np.maximum(np.abs(log_peaks - np.log(predicted)) * 2, 1)
         weights = 1 / (predicted * np.sqrt(far))
@@ -105,9 +123,9 @@ def line_in_bytes(schema: FeatureSchema, matrix: Matrix, log_peaks: Vector) -> L
             terms / scales * weights[:, None], peaks_bytes * weights
         )
         predicted = np.maximum(terms / scales @ fitted.coef_, _LEAST_BYTES)
-    coefficients = fitted.coef_ / scales
+    coefficients = np.asarray(fitted.coef_ / scales, dtype=np.float64)
     coefficients[0] *= terms[0, 0]
-    return _with_residuals(columns, coefficients, False, matrix, log_peaks)
+    return coefficients
 
 
 def log_line(schema: FeatureSchema, matrix: Matrix, log_peaks: Vector) -> Line:

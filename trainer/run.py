@@ -3,9 +3,10 @@
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
 from joblib import delayed
 from tqdm import tqdm
@@ -14,6 +15,7 @@ from galaxy_memory_rules.errors import RecordsError, TooFewJobs
 
 from . import bundle, page, publishing, report
 from .candidates import Candidate, load_candidates
+from .cluster import connected, on_cluster
 from .families import pool_versions
 from .input_files import InputFile, load_input_files
 from .learning import Settings
@@ -24,6 +26,9 @@ from .tool_page import page_of
 from .training import Trained, train_tool
 from .usual import usual_of
 from .workers import at_the_same_time
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class Plan:
     report: Optional[Path] = None
     signing_key: Optional[bytes] = field(default=None, repr=False)
     most_rows: int = MOST_ROWS
+    cluster: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -61,20 +67,21 @@ def train_all(plan: Plan) -> list[str]:
     Raises
     ------
     ConfigError
-        If a configuration file is wrong, or nothing could be trained.
+        If a configuration file is wrong, or the cluster cannot be used.
     BundleError
         If the folder of bundles cannot be used.
     """
     candidates = load_candidates(plan.models)
     input_files = load_input_files(plan.input)
     failed: list[str] = []
-    with publishing.lock(plan.directory):
+    cluster = connected(plan.cluster) if plan.cluster else nullcontext()
+    with publishing.lock(plan.directory), cluster as client:
         tools = read_tools(input_files, failed, plan.most_rows)
         # all before the first is trained: that may take long, and whoever waits sees for what
         for found in tools:
             sample = f", a sample of {len(found.records) + found.sampled:,}" if found.sampled else ""
             print(f"{found.tool}: {len(found.records):,} recorded jobs from {found.file}{sample}", flush=True)
-        trained = list(_publish(tools, candidates, plan, failed))
+        trained = list(_publish(tools, candidates, plan, failed, client))
     if trained:
         lines = [line for one in trained for line in report.lines(one)]
         report.write_csv(plan.output, lines)
@@ -102,7 +109,9 @@ def read_tools(input_files: Sequence[InputFile], failed: list[str], most_rows: i
     return pool_versions(list(tools.values()))
 
 
-def _publish(tools: list[ToolRecords], candidates: list[Candidate], plan: Plan, failed: list[str]) -> Iterator[Trained]:
+def _publish(
+    tools: list[ToolRecords], candidates: list[Candidate], plan: Plan, failed: list[str], client: Optional["Client"]
+) -> Iterator[Trained]:
     """Train the tools in parallel, and publish each as soon as it and those before it are done."""
     usual = usual_of(tools)
     inner = max(plan.workers // max(len(tools), 1), 1)
@@ -113,7 +122,7 @@ def _publish(tools: list[ToolRecords], candidates: list[Candidate], plan: Plan, 
         for found in tools
     )
     workers = min(plan.workers, max(len(tools), 1))
-    results = at_the_same_time(jobs, workers)
+    results = on_cluster(jobs, client) if client else at_the_same_time(jobs, workers)
     for found, result in zip(tqdm(tools, desc="training", unit="tool", leave=False, disable=None), results):
         for said in result.warnings:
             print(f"{found.tool}: warning: {said}", file=sys.stderr, flush=True)

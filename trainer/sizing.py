@@ -5,7 +5,7 @@ Only requests count that a model made for jobs it had not seen: out of its trees
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Optional
+from typing import Optional, Protocol, TypeVar
 
 import numpy as np
 
@@ -13,7 +13,6 @@ from .choice import Choice
 from .distribution import Rows, Vector
 from .history import History
 from .replay import Replay, replay
-from .rungs import Rung
 from .unseen import PRICES
 
 FACTORS = (
@@ -115,14 +114,22 @@ def _headroom(trial: Trial, history: History) -> float:
     return float(np.clip(1.1 * spread, *_HEADROOM)) * min(_FEW_JOBS / len(errors), 1.0)
 
 
-def choose(trials: Mapping[str, Trial], rungs: Sequence[Rung], failure_cap: Optional[float]) -> Rung:
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+_Model = TypeVar("_Model", bound=_Named)
+
+
+def choose(trials: Mapping[str, Trial], rungs: Sequence[_Model], failure_cap: Optional[float]) -> _Model:
     """Choose the model: the least wastage of those that keep the cap, or the simplest one within 1 % of it.
 
     Parameters
     ----------
     trials : mapping of str to Trial
         The best trial of each rung, by its name.
-    rungs : sequence of Rung
+    rungs : sequence of Rung, or of others that have a name
         The simplest first.
     failure_cap : float or None
         Share of first attempts that may run out of memory.

@@ -12,6 +12,7 @@ from galaxy_memory_rules.memory import GIB
 from galaxy_memory_rules.messages import MAX_SIZE_BYTES, JobDescription
 
 from .expressions import Expression, Value
+from .tpv_sizes import names_of
 
 # in the order in which TPV works them out: each may use those before it
 RESOURCES = tuple(f"{bound}{kind}" for bound in ("min_", "max_", "") for kind in ("gpus", "cores", "mem"))
@@ -115,7 +116,8 @@ class TpvRules:
         Parameters
         ----------
         job : JobDescription
-            Its inputs, in bytes, are the ``input_size`` of the rules, in GiB; one of unknown size counts 0.
+            Its inputs, in bytes, are the ``input_size`` and ``helpers.get_input_size`` of the rules, in GiB; one of
+            unknown size counts 0.
 
         Returns
         -------
@@ -123,7 +125,7 @@ class TpvRules:
             Bytes, rounded up, of the GiB that ``mem`` says; None where the file does not say, refuses the job, or
             says it in a way that cannot be worked out (see `skipped`).
         """
-        known: dict[str, Value] = {"input_size": sum(dataset.size_bytes or 0 for dataset in job.inputs) / GIB}
+        known: dict[str, Value] = {**names_of(job)}
         tool = entry = self._entry(job.tool_id, job.tool_version)
         for rule in tool.rules.values():
             if rule.sets_memory:

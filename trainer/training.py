@@ -26,7 +26,7 @@ from .scoring import Outcome, outcome_of
 from .search import Progress, Searched, search
 
 # With fewer jobs none can be spared: a model is scored on the rows it was trained on alone.
-_HELD_OUT_FROM = 20
+HELD_OUT_FROM = 20
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def _try(
     history: History, candidates: Sequence[Candidate], settings: Settings, progress: Progress
 ) -> tuple[list[Searched], list[Outcome], Optional[HeldOut]]:
     """Search, learn and choose on four fifths of the jobs, and score all models on them and on the others."""
-    kept, rest = split(history) if len(history) >= _HELD_OUT_FROM else (np.arange(len(history)), None)
+    kept, rest = split(history) if len(history) >= HELD_OUT_FROM else (np.arange(len(history)), None)
     past = history.part(kept)
     schema = FeatureSchema.learn(past.jobs, settings.genomes)
     train = Sample.of(past, schema)
