@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from galaxy_memory_rules.errors import BundleError, RecordsError, TooFewJobs
 
-from . import bundle
+from . import bundle, publishing
 from .bundle import Bundle
 from .canonical import PEAK
 from .history import History
@@ -184,11 +184,12 @@ def _difference(model: Bundle, history: History, asked: History, settings: Setti
 
 def _models(root: Path, failed: list[str]) -> dict[str, Bundle]:
     found: dict[str, Bundle] = {}
-    for model in bundle.load_all(root):
-        if isinstance(model, BundleError):
-            fail(failed, "bundle", RecordsError(str(model)))
-        else:
+    for home in publishing.homes(root):
+        try:
+            model = bundle.load(home)
             found[model.tool] = model
+        except BundleError as error:
+            fail(failed, "bundle", RecordsError(str(error)))
     if not found:
         raise BundleError(f"{root}: no bundle can be used; train the tools first, or name their folder with -d")
     return found
