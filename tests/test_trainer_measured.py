@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trainer import measured as module
-from trainer.measured import amount_bytes, is_measured, measured, seconds_since_1970
+from trainer.amounts import NUMBER, amount_bytes, seconds_since_1970, whole
+from trainer.measured import is_measured, measured
+from trainer.requested import COLUMNS
 
 GIB = 1024**3
 MIB = 1024**2
@@ -20,6 +22,10 @@ def test_a_row_that_tells_nothing_ended_well_and_has_no_measurements() -> None:
         "requested_bytes": None,
         "run_seconds": None,
         "created_seconds": None,
+        "job_id": "",
+        "server": "",
+        "state": "",
+        "destination_id": "",
     }
 
 
@@ -78,7 +84,20 @@ def test_a_limit_is_what_the_job_was_confined_to(row: dict[str, str], limit_byte
         ({"request_memory": "2048"}, 2 * GIB),  # HTCondor counts in MiB
         ({"native_specification": "--ntasks=2 --mem=4096"}, 4 * GIB),  # as Slurm does
         ({"nativeSpecification": "--mem 8G --time=1:00"}, 8 * GIB),
-        ({"submit_native_specification": "--mem-per-cpu=8G"}, None),
+        ({"submit_native_specification": "--mem-per-cpu=8G --ntasks=2"}, 16 * GIB),
+        ({"native_specification": "-l h_vmem=2G"}, 2 * GIB),
+        # in the order of issue 6: what Galaxy told the job, our rule's own, TPV's, the scheduler's words
+        ({"galaxy_memory_mb": "1024", "gmem_request_bytes": "5"}, GIB),
+        ({"gmem_request_bytes": str(3 * GIB), "tpv_mem": "1", "native_specification": "--mem=9G"}, 3 * GIB),
+        ({"tpv_mem": "1", "native_specification": "--mem=9G"}, GIB),
+        ({"native_specification": "--mem=9G", "request_memory": "1G"}, 9 * GIB),
+        ({"destination_params": '{"tpv_mem": 2.5, "native_specification": "--mem=1G"}'}, 2560 * MIB),
+        ({"destination_params": '{"requests_memory": "1Gi"}', "galaxy_memory_mb": "7"}, 7 * MIB),
+        # {"tpv_mem": 1} as psql writes bytes down
+        ({"destination_params": "\\x7b227470765f6d656d223a20317d"}, GIB),
+        ({"destination_params": "[1]"}, None),
+        ({"destination_params": "{"}, None),
+        ({"destination_params": "\\x7"}, None),
         ({"native_specification": "--mem=0"}, None),  # all there is
         ({"requests_memory": "12Gi"}, 12 * GIB),
         ({"docker_memory": "512m"}, 512 * MIB),
@@ -129,14 +148,18 @@ def test_what_comes_first_stands_before_when_it_started() -> None:
 
 
 def test_every_column_that_is_read_afterwards_is_kept_from_the_models() -> None:
-    columns = {*module._LIMITS, *module._REQUESTS, *module._RUN_TIMES, *module._CREATED, *module._KILL_COUNTS}
-    assert [column for column in {*columns, "state", "exit_code", "info", "end_epoch"} if not is_measured(column)] == []
+    columns = {*module._LIMITS, *COLUMNS, *module._RUN_TIMES, *module._CREATED, *module._KILL_COUNTS}
+    assert [
+        column
+        for column in {*columns, "job_id", "server", "destination_id", "state", "exit_code", "info", "end_epoch"}
+        if not is_measured(column)
+    ] == []
     assert not is_measured("analysis_type_selector")
 
 
-@given(st.text() | st.from_regex(module.NUMBER, fullmatch=True) | st.integers(0).map(str))
+@given(st.text() | st.from_regex(NUMBER, fullmatch=True) | st.integers(0).map(str))
 def test_no_cell_stops_the_reader(text: str) -> None:
-    columns = [*module._LIMITS, *module._REQUESTS, *module._RUN_TIMES, *module._CREATED, "state", "exit_code", "info"]
+    columns = [*module._LIMITS, *COLUMNS, *module._RUN_TIMES, *module._CREATED, "state", "exit_code", "info"]
     found = measured(dict.fromkeys(columns, text))
     assert found["limit_bytes"] is None or found["limit_bytes"] > 0
     assert found["run_seconds"] is None or 0 <= found["run_seconds"] < float("inf")
@@ -145,3 +168,22 @@ def test_no_cell_stops_the_reader(text: str) -> None:
 @pytest.mark.parametrize("text", ["9" * 300, "9" * 400, "9" * 5000, "9" * 5000 + "G"])
 def test_an_amount_of_hundreds_of_digits_is_none(text: str) -> None:
     assert amount_bytes(text, GIB) is None
+
+
+@given(st.integers(0, 10**25), st.integers(0, 9))
+def test_a_whole_number_is_rounded_up_whatever_its_decimals(number: int, decimals: int) -> None:
+    assert whole(str(number), "slots") == number
+    assert whole(f"{number}.{'0' * decimals}", "slots") == number
+    assert whole(f"{number}.{'0' * decimals}1", "slots") == number + 1
+
+
+def test_a_job_is_told_by_its_id_and_where_it_ran() -> None:
+    row = {"id": "7", "server": "eu", "state": "error", "destination_id": "slurm"}
+    found = measured(row)
+    assert {name: found[name] for name in ("job_id", "server", "state", "destination_id")} == {
+        "job_id": "7",
+        "server": "eu",
+        "state": "error",
+        "destination_id": "slurm",
+    }
+    assert measured({**row, "job_id": "8"})["job_id"] == "8"

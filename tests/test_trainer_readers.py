@@ -97,7 +97,7 @@ def test_what_was_measured_of_a_job_stands_beside_it(tmp_path: Path) -> None:
     assert (killed.outcome, killed.limit_bytes, killed.requested_bytes) == ("out_of_memory", 2048, 1024**2)
     assert (killed.run_seconds, killed.created_seconds) == (7, 60)
     # what is missing or cannot be read loses nothing else
-    assert ended == JobRecord(JobDescription("bowtie2", parameters={"mode": "fast"}), 9)
+    assert ended == JobRecord(JobDescription("bowtie2", parameters={"mode": "fast"}), 9, state="ok")
 
 
 @pytest.mark.parametrize(

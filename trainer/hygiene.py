@@ -119,11 +119,18 @@ def _repeats(records: Sequence[JobRecord]) -> list[Optional[str]]:
     seen: set[tuple[object, ...]] = set()
     reasons = []
     for record in records:
-        told = {**vars(record), **vars(record.job), "parameters": frozenset(record.job.parameters.items())}
-        identity = tuple(value for name, value in told.items() if name != "job")
+        identity = _identity(record)
         reasons.append(REPEATED if identity in seen else None)
         seen.add(identity)
     return reasons
+
+
+def _identity(record: JobRecord) -> tuple[object, ...]:
+    """Return what is the same for rows of one attempt: its id, which two exports may tell, else all that it tells."""
+    if record.job_id:
+        return record.server, record.job_id, record.job.attempt
+    told = {**vars(record), **vars(record.job), "parameters": frozenset(record.job.parameters.items())}
+    return tuple(value for name, value in told.items() if name != "job")
 
 
 def _unlike_similar(records: Sequence[JobRecord]) -> list[Optional[str]]:

@@ -7,8 +7,9 @@ from typing import Optional
 from galaxy_memory_rules.errors import InvalidMessage
 from galaxy_memory_rules.memory import parse_bytes
 
+from .amounts import amount_bytes, number, seconds_since_1970
 from .features import TOTALS_INPUT
-from .measured import Cells, Measured, amount_bytes, exit_code, number, seconds_since_1970, told
+from .measured import Cells, Measured, exit_code, told
 from .records import Outcome
 from .tables import Row
 
@@ -58,6 +59,10 @@ def measured(row: Cells) -> Measured:
         "requested_bytes": amount_bytes(row.get("memory", "")),
         "run_seconds": _run_seconds(row.get("realtime", "")),
         "created_seconds": _submitted_seconds(row.get("submit", "")),
+        "job_id": told(row, "native_id") or "",
+        "server": "",
+        "state": told(row, "status") or "",
+        "destination_id": told(row, "queue") or "",
     }
 
 

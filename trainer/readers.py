@@ -1,9 +1,7 @@
 """One reader for each export dialect, and how a dialect is recognised."""
 
-import math
 from collections import Counter
 from collections.abc import Callable, Iterator
-from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple, Optional
 
@@ -12,14 +10,14 @@ from galaxy_memory_rules.messages import MAX_SIZE_BYTES, parse_job
 from galaxy_memory_rules.names import tool_names
 
 from . import nextflow
+from .amounts import whole
 from .features import TOTALS_INPUT
-from .measured import NUMBER, Cells, Measured, is_measured, measured
+from .measured import Cells, Measured, is_measured, measured
 from .records import JobRecord, ToolRecords
 from .tables import Row, rows
 
 # `none` is a value that many tools offer: only these two mean that nothing was there.
 _ABSENT = frozenset({"", "nan"})
-_NO_NUMBER = _ABSENT | {"none", "null", "na"}
 TOTALS_COLUMNS = ("tool_id", "total_filesize", "num_files", "slots", "memory_bytes", "create_time")
 _TOTALS = {"total_filesize", "num_files"}
 _TOOL_COLUMNS = ("tool_id", "tool_version")
@@ -121,7 +119,7 @@ def _dialect(header: Row, label: str) -> _Dialect:
     if nextflow.is_trace(header):
         return _Dialect(nextflow.described, nextflow.measured, nextflow.size_bytes, nextflow.left_out)
     described = _totals_reader if set(header) >= _TOTALS else _columns_reader
-    return _Dialect(described(header, label), measured, _whole)
+    return _Dialect(described(header, label), measured, whole)
 
 
 def _columns_reader(header: Row, label: str) -> Callable[[Cells], dict[str, object]]:
@@ -134,9 +132,9 @@ def _columns_reader(header: Row, label: str) -> Callable[[Cells], dict[str, obje
     def describe(row: Cells) -> dict[str, object]:
         return {
             "inputs": [
-                {"name": column, "size_bytes": _whole(row[column], column), "extension": _present(row[twins[column]])}
+                {"name": column, "size_bytes": whole(row[column], column), "extension": _present(row[twins[column]])}
                 for column in sizes
-                if _whole(row[column], column) or _present(row[twins[column]])
+                if whole(row[column], column) or _present(row[twins[column]])
             ],
             "parameters": {column: row[column] for column in parameters if _present(row[column])},
             "dbkey": _present(row.get("dbkey")),
@@ -150,8 +148,8 @@ def _totals_reader(header: Row, label: str) -> Callable[[Cells], dict[str, objec
     """Read the dialect of gxadmin's job-metrics: one size and one count for all inputs together."""
 
     def describe(row: Cells) -> dict[str, object]:
-        count = _whole(row["num_files"], "num_files")
-        size_bytes = _whole(row["total_filesize"], "total_filesize")
+        count = whole(row["num_files"], "num_files")
+        size_bytes = whole(row["total_filesize"], "total_filesize")
         total = {"name": TOTALS_INPUT, "size_bytes": size_bytes, "count": max(count, 1)}
         return {"inputs": [total] if count or size_bytes else [], "slots": _slots(row)}
 
@@ -160,20 +158,11 @@ def _totals_reader(header: Row, label: str) -> Callable[[Cells], dict[str, objec
 
 def _slots(row: Cells) -> Optional[int]:
     column = next((name for name in _SLOTS if name in row), None)
-    return _whole(row[column], column) or None if column else None
+    return whole(row[column], column) or None if column else None
 
 
 def _present(cell: Optional[str]) -> Optional[str]:
     return None if cell is None or cell.lower() in _ABSENT else cell
-
-
-def _whole(cell: str, column: str) -> int:
-    """Read a number of bytes or pieces; the database writes them with seven decimals."""
-    if cell.lower() in _NO_NUMBER:
-        return 0
-    if not NUMBER.fullmatch(cell):
-        raise InvalidMessage(column, f"{cell[:40]!r} is no number of bytes or pieces")
-    return math.ceil(Decimal(cell))
 
 
 def _is_headerless(first: Row) -> bool:

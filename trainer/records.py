@@ -19,13 +19,21 @@ class JobRecord:
     job : JobDescription
         The job as the rule would have described it.
     peak_bytes : int
-        Measured maximum of the job's memory, above 0.
+        Measured maximum of the job's memory; 0 where nothing was measured, as of an attempt that was killed.
     outcome : Outcome
         Whether the job ended well; a job that the kernel killed for its memory needed more than its peak.
     limit_bytes, requested_bytes : int, optional
         The memory the job was confined to, and what had been requested for it.
     run_seconds, created_seconds : float, optional
         How long it ran, and when it was created, in seconds since 1970.
+    job_id, server : str
+        The job's id, and the server whose id it is; empty where it is not told, as are all texts that follow.
+    state : str
+        Galaxy's word for how the job ended.
+    peak_metric : str
+        The metric or column that the peak came from.
+    destination_id : str
+        Where it ran.
     """
 
     job: JobDescription
@@ -35,6 +43,11 @@ class JobRecord:
     requested_bytes: Optional[int] = None
     run_seconds: Optional[float] = None
     created_seconds: Optional[float] = None
+    job_id: str = ""
+    server: str = ""
+    state: str = ""
+    peak_metric: str = ""
+    destination_id: str = ""
 
 
 @dataclass

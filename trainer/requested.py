@@ -1,0 +1,49 @@
+"""What was requested for a recorded job: of the many places that may tell, the one that tells it best."""
+
+import json
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Optional
+
+from galaxy_memory_rules.destinations import REQUEST_BYTES, own_memory_of
+from galaxy_memory_rules.memory import GIB, MIB
+from galaxy_memory_rules.messages import MAX_SIZE_BYTES
+
+from .amounts import amount_bytes
+
+DESTINATION_PARAMS = "destination_params"
+# What Galaxy told the job, what our rule asked, what TPV asked, and what an export has worked out; TPV's GB are 2^30.
+# After these, the destination's own words, as the rule reads them: native specifications first.
+COLUMNS: Mapping[str, Callable[[str], Optional[int]]] = {
+    "galaxy_memory_mb": partial(amount_bytes, unit_bytes=MIB),
+    REQUEST_BYTES: amount_bytes,
+    "tpv_mem": partial(amount_bytes, unit_bytes=GIB),
+    "requested_bytes": amount_bytes,
+    "requested_memory_bytes": amount_bytes,
+    "requested_mb": partial(amount_bytes, unit_bytes=MIB),
+    "requested_memory_mb": partial(amount_bytes, unit_bytes=MIB),
+}
+
+
+def requested_bytes(told: Mapping[str, str]) -> Optional[int]:
+    r"""Return what was requested for a job, or None where nobody says.
+
+    Parameters
+    ----------
+    told : mapping of str to str
+        Metrics and columns of the job by name; `DESTINATION_PARAMS`, where it is there, is JSON as Galaxy's database
+        keeps it, or PostgreSQL's ``\x`` text of it.
+    """
+    known = {**_parsed(told.get(DESTINATION_PARAMS, "")), **told}
+    found = (reader(str(known[column])) for column, reader in COLUMNS.items() if column in known)
+    best = next((value for value in found if value is not None), None)
+    own_bytes = own_memory_of(known) if best is None else best
+    return own_bytes if own_bytes and own_bytes <= MAX_SIZE_BYTES else None
+
+
+def _parsed(text: str) -> Mapping[str, Any]:
+    try:
+        params = json.loads(bytes.fromhex(text[2:]) if text.startswith("\\x") else text) if text else {}
+    except (ValueError, RecursionError):
+        return {}
+    return params if isinstance(params, dict) else {}
