@@ -8,7 +8,7 @@ from pathlib import Path
 
 from galaxy_memory_rules.errors import BundleError, ConfigError
 
-from . import backtest_run, builds, check_rule, signing
+from . import backtest_run, builds, check_rule, report_requests, signing
 from .options import add_input, add_sizing, sizing_of
 
 DONE, SOME_FAILED, USAGE = 0, 1, 2
@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_backtest(commands)
     _add_check_rule(commands)
     builds.add_commands(commands)
+    report_requests.add_command(commands)
     return parser
 
 

@@ -27,11 +27,12 @@ def pool_versions(tools: list[ToolRecords]) -> list[ToolRecords]:
     by_family: dict[str, list[ToolRecords]] = {}
     for found in tools:
         alone = found.fault is not None
-        by_family.setdefault(found.tool if alone else _family(found.tool), []).append(found)
+        by_family.setdefault(found.tool if alone else family_of(found.tool), []).append(found)
     return [_pooled(family, members) for family, members in by_family.items()]
 
 
-def _family(tool: str) -> str:
+def family_of(tool: str) -> str:
+    """Return the name that all versions of a tool share, given its most exact one."""
     exact, *others = tool_names(tool)
     return next((name for name in others if exact.startswith(f"{name}/")), exact)
 
