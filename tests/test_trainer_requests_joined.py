@@ -115,8 +115,8 @@ def test_without_a_log_the_records_tell_what_was_requested(tmp_path: Path) -> No
 
 
 def sized(request_gb: float | None, peak_gb: float, own_gb: float | None = 8, **others: Any) -> Sized:
-    bytes_of = [None if gb is None else round(gb * GB) for gb in (request_gb, own_gb)]
-    return Sized(TOOL, MONDAY, *bytes_of, peak_bytes=round(peak_gb * GB), run_hours=2.0, **others)
+    request_bytes, own_bytes = (None if gb is None else round(gb * GB) for gb in (request_gb, own_gb))
+    return Sized(TOOL, MONDAY, request_bytes, own_bytes, peak_bytes=round(peak_gb * GB), run_hours=2.0, **others)
 
 
 def test_wastage_is_counted_in_gb_hours_against_the_destination_s_own_memory() -> None:
@@ -127,7 +127,8 @@ def test_wastage_is_counted_in_gb_hours_against_the_destination_s_own_memory() -
     assert found.saved.wasted_gbh == pytest.approx(2 + 4 + 4)
     # by 8 GB each: (8 - 3) * 2 h twice
     assert found.saved.own_wasted_gbh == pytest.approx(20)
-    assert (found.saved.saved_gbh, found.saved.saved_share) == (pytest.approx(10), pytest.approx(0.5))
+    assert found.saved.saved_gbh == pytest.approx(10)
+    assert found.saved.saved_share == pytest.approx(0.5)
     # and (4 - 1) * 2 h more where nothing is compared
     assert found.cost is not None
     assert found.cost.wastage_gbh == pytest.approx(16)
