@@ -38,6 +38,7 @@ def _train(options: argparse.Namespace) -> int:
         options.jobs,
         options.report,
         signing.read_key(options.signing_key) if options.signing_key else None,
+        options.decisions,
     )
     return SOME_FAILED if train_all(plan) else DONE
 
@@ -73,6 +74,15 @@ def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         type=Path,
         metavar="FILE",
         help="sign what is published with this key of 32 bytes or more, for a service with the same signing_key_file",
+    )
+    train.add_argument(
+        "--decisions",
+        type=Path,
+        nargs="+",
+        default=(),
+        metavar="FILE",
+        help="the rule's decision log: attempts that were killed for their memory, which Galaxy keeps no metrics of, "
+        "are learned from too",
     )
     add_sizing(train)
 

@@ -10,13 +10,15 @@ from typing import Optional
 from joblib import delayed
 from tqdm import tqdm
 
-from galaxy_memory_rules.errors import RecordsError, TooFewJobs
+from galaxy_memory_rules.errors import ConfigError, RecordsError, TooFewJobs
 
 from . import bundle, page, publishing, report
 from .candidates import Candidate, load_candidates
+from .decisions import DecisionLog
 from .families import pool_versions
 from .input_files import InputFile, load_input_files
 from .learning import Settings
+from .lower_bounds import with_killed, with_requests
 from .readers import read
 from .records import ToolRecords
 from .sizing_config import SizingConfig
@@ -38,6 +40,7 @@ class Plan:
     workers: int
     report: Optional[Path] = None
     signing_key: Optional[bytes] = field(default=None, repr=False)
+    decisions: Sequence[Path] = ()
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ def train_all(plan: Plan) -> list[str]:
     input_files = load_input_files(plan.input)
     failed: list[str] = []
     with publishing.lock(plan.directory):
-        tools = read_tools(input_files, failed)
+        tools = _with_decisions(read_tools(input_files, failed), plan.decisions)
         # all before the first is trained: that may take long, and whoever waits sees for what
         for found in tools:
             print(f"{found.tool}: {len(found.records):,} recorded jobs from {found.file}", flush=True)
@@ -97,7 +100,24 @@ def read_tools(input_files: Sequence[InputFile], failed: list[str]) -> list[Tool
                 fail(failed, one.tool, twice)
             else:
                 tools[one.tool] = one
-    return pool_versions(list(tools.values()))
+    return pool_versions([with_requests(found) for found in tools.values()])
+
+
+def _with_decisions(tools: list[ToolRecords], decisions: Sequence[Path]) -> list[ToolRecords]:
+    """Add the killed attempts that the decision log tells of."""
+    if not decisions:
+        return tools
+    log = DecisionLog(decisions)
+    try:
+        bounded = with_killed(tools, log)
+    except RecordsError as error:
+        raise ConfigError(f"--decisions: {error}") from error
+    if log.damaged:
+        print(f"--decisions: {log.damaged:,} lines were passed over: {log.first_damage}", file=sys.stderr)
+    for one in bounded:
+        if one.added or one.known:
+            print(f"{one.found.tool}: {one.added:,} killed attempts added, the peaks of {one.known:,} others are known")
+    return [one.found for one in bounded]
 
 
 def _publish(tools: list[ToolRecords], candidates: list[Candidate], plan: Plan, failed: list[str]) -> Iterator[Trained]:
