@@ -1,4 +1,4 @@
-"""The trainer's command line: python -m trainer train | backtest | check-rule ..."""
+"""The trainer's command line: python -m trainer train | backtest | check-rule | inspect ..."""
 
 import argparse
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from galaxy_memory_rules.errors import BundleError, ConfigError
 
-from . import backtest_run, check_rule
+from . import backtest_run, check_rule, inspect_run
 from .options import add_input, add_most_rows, add_sizing, sizing_of
 
 DONE, SOME_FAILED, USAGE = 0, 1, 2
@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_backtest(commands)
     _add_check_rule(commands)
+    _add_inspect(commands)
     return parser
 
 
@@ -91,6 +92,17 @@ def _add_check_rule(commands: "argparse._SubParsersAction[argparse.ArgumentParse
     )
     check.set_defaults(command=check_rule.run)
     check_rule.add_arguments(check)
+
+
+def _add_inspect(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    inspect = commands.add_parser(
+        "inspect",
+        help="say what a file of recorded jobs holds, what is wrong with it, and for which tools it is enough",
+        description="Recognise the dialect of files or folders of recorded jobs, and say what they hold: tools, times, "
+        "measures, what training would drop or mark and why, and for each tool whether there are enough jobs.",
+    )
+    inspect.set_defaults(command=inspect_run.run)
+    inspect_run.add_arguments(inspect)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from .dialects import DIALECTS, open_source
 from .reader import NO_PEAK, Reader, Told, lower_bound
 from .sampling import MOST_RECORDS, Reservoir, Reservoirs
 
-__all__ = ["DIALECTS", "read"]
+__all__ = ["DIALECTS", "read", "read_opened"]
 
 
 def read(
@@ -59,7 +59,12 @@ def read(
     opened = open_source(path, told, format)
     if opened.refusal:
         raise RecordsError(f"{path}: {opened.refusal}")
-    found = _Reading(path, written or str(path), opened.reader, Reservoirs(most_rows, MOST_RECORDS)).all()
+    return read_opened(path, opened.reader, written or str(path), most_rows)
+
+
+def read_opened(path: Path, reader: Reader, written: str, most_rows: int) -> list[ToolRecords]:
+    """Read what `dialects.open_source` has opened; the parameters, what is returned and raised are those of `read`."""
+    found = _Reading(path, written, reader, Reservoirs(most_rows, MOST_RECORDS)).all()
     if not found:
         raise RecordsError(f"{path}: a header and no rows; expected one row for each job")
     return found

@@ -169,7 +169,7 @@ def _with_header(table: _Table, line: int, first: Row, rest: Body) -> tuple[Row,
 
 def _usual_label(table: _Table, header: Row) -> str:
     """Return the column that holds the peak where nobody says; the seed's tables have it first."""
-    return table.label if peaks_of(table.label, header) else header[0]
+    return next(iter(peaks_of(table.label, header)), header[0])
 
 
 def _require_once(path: Path, header: Row) -> None:

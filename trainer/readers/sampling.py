@@ -7,7 +7,7 @@ from typing import Generic, Optional, TypeVar
 Kept = TypeVar("Kept")
 
 # of all tools of one file together, a record taking 1 to 2 KB: below 1 GB
-MOST_RECORDS = 500_000
+MOST_RECORDS = 400_000
 _SEED = 13
 
 
