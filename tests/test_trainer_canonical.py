@@ -195,7 +195,7 @@ def test_a_row_of_parquet_is_named_by_its_number(tmp_path: Path) -> None:
     ("name", "content", "complaint"),
     [
         ("a.parquet", b"PAR1 and then nothing", "cannot be read"),
-        ("a.parquet", b"", "cannot be read"),
+        ("a.parquet", b"", "no canonical table"),
         ("a.csv", b"tool_id,peak_bytes\ncat1,5\n", "no canonical table of jobs, it has no column 'inputs'"),
         ("a.csv", b"", "no canonical table"),
     ],

@@ -18,7 +18,7 @@ from trainer.__main__ import main
 from trainer.decisions import DecisionLog
 from trainer.history import KILLED_NEEDS, History
 from trainer.hygiene import KILLED, clean
-from trainer.lower_bounds import Bounded, with_killed, with_requests
+from trainer.lower_bounds import Bounded, with_killed
 from trainer.records import JobRecord, ToolRecords
 
 
@@ -96,17 +96,10 @@ def test_its_tool_is_found_by_every_name_it_may_have(tool: str, added: int, tmp_
     assert bounded(tmp_path, [], again(7, 2, GIB), tool=tool).added == added
 
 
-def test_a_killed_job_without_a_peak_takes_its_limit_or_its_request() -> None:
-    killed: dict[str, Any] = {"peak_bytes": 0, "outcome": "out_of_memory"}
-    records = [
-        record(1, **killed, limit_bytes=3 * GIB, requested_bytes=2 * GIB),
-        record(2, **killed, requested_bytes=2 * GIB),
-        record(3, **killed),
-        record(4, GIB, outcome="out_of_memory", requested_bytes=2 * GIB),
-        record(5, 0, outcome="failed", requested_bytes=2 * GIB),
-    ]
-    found = with_requests(ToolRecords(TOOL, "file", "peak_bytes", records))
-    assert [one.peak_bytes for one in found.records] == [3 * GIB, 2 * GIB, 0, GIB, 0]
+def test_a_sample_of_many_jobs_gets_none_for_it_has_its_share_of_them(tmp_path: Path) -> None:
+    log = DecisionLog([write_log(tmp_path / "log", [again(7, 2, GIB)])])
+    [found] = with_killed([ToolRecords(TOOL, "file", "peak_bytes", [record(1, GIB)], sampled=9)], log)
+    assert (found.added, found.known, len(found.found.records)) == (0, 1, 1)
 
 
 def test_training_learns_from_attempts_that_left_no_metrics(

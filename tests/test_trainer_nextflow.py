@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from galaxy_memory_rules.messages import InputDataset
 from trainer.features import TOTALS_INPUT
-from trainer.nextflow import is_trace, measured
 from trainer.readers import read
+from trainer.readers.nextflow import is_trace, measured
 from trainer.records import JobRecord, ToolRecords
 
 TRACES = Path(__file__).parents[2] / "shared/data/nextflow"

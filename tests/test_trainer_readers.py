@@ -74,18 +74,6 @@ def test_a_file_without_a_header_has_the_columns_of_job_metrics(tmp_path: Path) 
     assert circos.records[0].created_seconds == 18382 * 86400
 
 
-def test_job_metrics_with_a_header_are_the_same(tmp_path: Path) -> None:
-    text = (
-        "job_id\ttool_id\tstate\ttotal_filesize\tnum_files\truntime_seconds\tslots\tmemory_bytes\tcreate_time\n"
-        "992\tcircos\tok\t671523\t12\t21.0000000\t1.0000000\t\t2020-04-30\n"
-        "993\tcircos\tok\t671523\t12\t21.0000000\t1.0000000\t1024.0000000\t2020-04-30\n"
-    )
-    [found] = read(file_with(text, tmp_path, "metrics.tsv"), "memory_bytes")
-    assert found.dropped == {"no peak recorded": 1}
-    assert [record.peak_bytes for record in found.records] == [1024]
-    assert (found.records[0].run_seconds, found.records[0].outcome) == (21, "ok")
-
-
 def test_what_was_measured_of_a_job_stands_beside_it(tmp_path: Path) -> None:
     text = (
         f"{LABEL},mode,state,exit_code,create_time,runtime_seconds,memory.limit_in_bytes,galaxy_memory_mb\n"
@@ -97,7 +85,7 @@ def test_what_was_measured_of_a_job_stands_beside_it(tmp_path: Path) -> None:
     assert (killed.outcome, killed.limit_bytes, killed.requested_bytes) == ("out_of_memory", 2048, 1024**2)
     assert (killed.run_seconds, killed.created_seconds) == (7, 60)
     # what is missing or cannot be read loses nothing else
-    assert ended == JobRecord(JobDescription("bowtie2", parameters={"mode": "fast"}), 9, state="ok")
+    assert ended == JobRecord(JobDescription("bowtie2", parameters={"mode": "fast"}), 9, state="ok", peak_metric=LABEL)
 
 
 @pytest.mark.parametrize(
@@ -114,8 +102,29 @@ def test_a_tool_is_named_by_what_is_told(tool_id: str | None, version: str | Non
 
 
 def test_a_missing_label_is_named_with_the_columns_there_are(tmp_path: Path) -> None:
-    with pytest.raises(RecordsError, match=r"no column 'memory.peak' to predict; the columns are memory.max_usage"):
-        read(file_with(SEED, tmp_path), "memory.peak")
+    with pytest.raises(RecordsError, match=r"no column 'peak_rss' to predict; the columns are memory.max_usage"):
+        read(file_with(SEED, tmp_path), "peak_rss")
+
+
+def test_cgroup_v1_and_v2_are_one_thing(tmp_path: Path) -> None:
+    """A server that moved to v2 has both columns, and each job one of them."""
+    assert read(file_with(SEED, tmp_path), "memory.peak")[0].records == read(tmp_path / "bowtie2.csv", LABEL)[0].records
+    text = f"{LABEL},memory.peak,mode\n5,,fast\n,7.0000000,fast\n6,8,fast\n0E-7,nan,fast\n"
+    [found] = read(file_with(text, tmp_path), "memory.peak")
+    assert [(record.peak_bytes, record.peak_metric) for record in found.records] == [
+        (5, LABEL),
+        (7, "memory.peak"),
+        (8, "memory.peak"),
+    ]
+    assert found.dropped == {"no peak recorded": 1}
+    assert found.records[0].job.parameters == {"mode": "fast"}
+
+
+def test_a_killed_job_without_a_peak_needs_at_least_what_it_had(tmp_path: Path) -> None:
+    text = f"{LABEL},state,exit_code,galaxy_memory_mb\n,error,137,1.0000000\n,error,137,\n,error,1,1\n7,ok,0,1\n"
+    [found] = read(file_with(text, tmp_path), LABEL)
+    assert [(record.peak_bytes, record.outcome) for record in found.records] == [(1024**2, "out_of_memory"), (7, "ok")]
+    assert found.dropped == {"no peak recorded": 2}
 
 
 @pytest.mark.parametrize(

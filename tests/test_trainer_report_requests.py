@@ -120,7 +120,7 @@ def test_results_can_be_written_to_a_file(folder: Path, capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("damage", "complaint"),
     [
-        (lambda folder: (folder / "exported" / "tool.parquet").unlink(), "no tables of jobs"),
+        (lambda folder: (folder / "exported" / "tool.parquet").unlink(), "a folder without tables"),
         (lambda folder: (folder / "exported" / "b.csv").write_text("a,b\n1,2\n"), "no canonical table"),
         (lambda folder: (folder / "decisions.jsonl").write_text("text"), "no decision log"),
         (lambda folder: (folder / "decisions.jsonl").unlink(), "no such file"),

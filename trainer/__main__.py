@@ -1,4 +1,4 @@
-"""The trainer's command line: python -m trainer train | backtest | check-rule | builds ..."""
+"""The trainer's command line: python -m trainer train | backtest | inspect | report-requests | builds ..."""
 
 import argparse
 import os
@@ -8,8 +8,8 @@ from pathlib import Path
 
 from galaxy_memory_rules.errors import BundleError, ConfigError
 
-from . import backtest_run, builds, check_rule, report_requests, signing
-from .options import add_input, add_sizing, sizing_of
+from . import backtest_run, builds, check_rule, inspect_run, report_requests, signing
+from .options import add_input, add_most_rows, add_sizing, sizing_of
 
 DONE, SOME_FAILED, USAGE = 0, 1, 2
 
@@ -38,6 +38,7 @@ def _train(options: argparse.Namespace) -> int:
         options.jobs,
         options.report,
         signing.read_key(options.signing_key) if options.signing_key else None,
+        options.most_rows,
         options.decisions,
     )
     return SOME_FAILED if train_all(plan) else DONE
@@ -51,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_check_rule(commands)
     builds.add_commands(commands)
     report_requests.add_command(commands)
+    _add_inspect(commands)
     return parser
 
 
@@ -84,6 +86,7 @@ def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="the rule's decision log: attempts that were killed for their memory, which Galaxy keeps no metrics of, "
         "are learned from too",
     )
+    add_most_rows(train)
     add_sizing(train)
 
 
@@ -108,6 +111,17 @@ def _add_check_rule(commands: "argparse._SubParsersAction[argparse.ArgumentParse
     )
     check.set_defaults(command=check_rule.run)
     check_rule.add_arguments(check)
+
+
+def _add_inspect(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    inspect = commands.add_parser(
+        "inspect",
+        help="say what a file of recorded jobs holds, what is wrong with it, and for which tools it is enough",
+        description="Recognise the dialect of files or folders of recorded jobs, and say what they hold: tools, times, "
+        "measures, what training would drop or mark and why, and for each tool whether there are enough jobs.",
+    )
+    inspect.set_defaults(command=inspect_run.run)
+    inspect_run.add_arguments(inspect)
 
 
 if __name__ == "__main__":

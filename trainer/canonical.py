@@ -20,9 +20,10 @@ from galaxy_memory_rules.messages import MAX_SIZE_BYTES, parse_job, read_json
 
 from .amounts import number, seconds_since_1970, whole
 from .records import JobRecord, Outcome
-from .tables import rows
+from .tables import opened, rows
 
 PEAK = "peak_bytes"
+PARQUET_MAGIC = b"PAR1"
 _TEXT, _WHOLE, _REAL = pa.string(), pa.int64(), pa.float64()
 _TYPES: Mapping[str, pa.DataType] = {
     "job_id": _TEXT,
@@ -167,7 +168,7 @@ def numbered_rows(path: Path) -> Iterator[tuple[str, Row]]:
     RecordsError
         If the file cannot be read, or is no canonical table.
     """
-    if path.suffix == ".parquet":
+    if _is_parquet(path):
         yield from _parquet_rows(path)
         return
     table = rows(path)
@@ -175,6 +176,11 @@ def numbered_rows(path: Path) -> Iterator[tuple[str, Row]]:
     _require(path, header)
     for line, cells in table:
         yield f"line {line}", dict(zip(header, cells))
+
+
+def _is_parquet(path: Path) -> bool:
+    with opened(path) as file:
+        return file.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC
 
 
 def _parquet_rows(path: Path) -> Iterator[tuple[str, Row]]:

@@ -53,6 +53,7 @@ def facts_of(
         "model": {"name": learned.rung.name, "source": learned.rung.source, "parameters": dict(parameters)},
         "rows": {
             "used": len(history),
+            "sampled": found.sampled,
             "dropped": dict(found.dropped + cleaned.dropped),
             "flagged": dict(cleaned.flagged),
         },

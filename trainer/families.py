@@ -32,7 +32,7 @@ def pool_versions(tools: list[ToolRecords]) -> list[ToolRecords]:
 
 
 def family_of(tool: str) -> str:
-    """Return the name that all versions of a tool share, given its most exact one."""
+    """Return the name that all versions of a tool share."""
     exact, *others = tool_names(tool)
     return next((name for name in others if exact.startswith(f"{name}/")), exact)
 
@@ -44,4 +44,5 @@ def _pooled(family: str, members: list[ToolRecords]) -> ToolRecords:
     dropped: Counter[str] = sum((found.dropped for found in members), Counter())
     records = [record for found in members for record in found.records]
     files = ", ".join(dict.fromkeys(found.file for found in members))
-    return replace(first, tool=family, file=files, records=records, dropped=dropped)
+    sampled = sum(found.sampled for found in members)
+    return replace(first, tool=family, file=files, records=records, dropped=dropped, sampled=sampled)

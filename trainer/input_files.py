@@ -9,7 +9,7 @@ from galaxy_memory_rules.errors import ConfigError, RecordsError
 from .tables import rows
 
 _LABEL_COLUMNS = ("label", "label_name")
-_OPTIONAL_COLUMNS = ("tool_id", "tool_version")
+_OPTIONAL_COLUMNS = ("tool_id", "tool_version", "format")
 
 
 @dataclass(frozen=True)
@@ -21,13 +21,15 @@ class InputFile:
     written : str
         The path as the administrator wrote it.
     path : Path
-        Where it was found: from the working directory, else from the folder of input_files.csv.
+        The file or folder, where it was found: from the working directory, else from the folder of input_files.csv.
     label : str
         The column to predict.
     tool_id : str or None
         The tool's id, where the file itself does not tell.
     tool_version : str or None
         The tool's version, where neither the id nor the file tells.
+    format : str or None
+        One of the readers' dialects, where the content tells another or none.
     """
 
     written: str
@@ -35,6 +37,7 @@ class InputFile:
     label: str
     tool_id: Optional[str] = None
     tool_version: Optional[str] = None
+    format: Optional[str] = None
 
 
 def load_input_files(path: Path) -> list[InputFile]:
@@ -73,4 +76,5 @@ def _input_file(listing: Path, line: int, row: dict[str, str], label_column: str
         label,
         row.get("tool_id") or None,
         row.get("tool_version") or None,
+        row.get("format") or None,
     )

@@ -9,9 +9,8 @@ from galaxy_memory_rules.names import tool_names
 
 from .decisions import Asked
 from .families import family_of
+from .readers.reader import LOWER_BOUND
 from .records import JobRecord, ToolRecords
-
-PEAK_METRIC = "killed at its request"
 
 
 @dataclass(frozen=True)
@@ -25,24 +24,13 @@ class Bounded:
     added : int
         How many of them the log has added.
     known : int
-        Killed attempts of jobs whose records tell more than the log: they would count one job twice.
+        Killed attempts of jobs whose records tell more than the log, or which a sample has jobs for: they would count
+        twice.
     """
 
     found: ToolRecords
     added: int = 0
     known: int = 0
-
-
-def with_requests(found: ToolRecords) -> ToolRecords:
-    """Take what a killed job was confined to for its peak, where no peak was measured."""
-    return replace(found, records=[_at_least(record) for record in found.records])
-
-
-def _at_least(record: JobRecord) -> JobRecord:
-    bound_bytes = record.limit_bytes or record.requested_bytes
-    if record.peak_bytes or record.outcome != "out_of_memory" or not bound_bytes:
-        return record
-    return replace(record, peak_bytes=bound_bytes, peak_metric=PEAK_METRIC)
 
 
 def with_killed(tools: Iterable[ToolRecords], log: Iterable[Asked]) -> list[Bounded]:
@@ -83,6 +71,9 @@ def _place(asked: Asked, by_name: Mapping[str, int]) -> Optional[int]:
 def _bounded(found: ToolRecords, killed: Mapping[str, Asked]) -> Bounded:
     if not killed:
         return Bounded(found)
+    if found.sampled:
+        # the last attempts of most of these jobs were among those that the sample stands for
+        return Bounded(found, 0, len(killed))
     told = {record.job_id: record for record in found.records if record.job_id in killed}
     run_seconds = _usual_seconds(found.records)
     bounds = [_bound(asked, run_seconds) for asked in killed.values()]
@@ -104,7 +95,7 @@ def _bound(asked: Asked, run_seconds: Optional[float]) -> JobRecord:
         created_seconds=asked.seconds,
         job_id=asked.job_id,
         state="resubmitted",
-        peak_metric=PEAK_METRIC,
+        peak_metric=LOWER_BOUND,
     )
 
 

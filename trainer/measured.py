@@ -6,6 +6,7 @@ from typing import Optional, TypedDict, TypeVar
 
 from .amounts import NOTHING, amount_bytes, number, seconds_since_1970
 from .records import Outcome
+from .requested import COLUMNS as REQUESTS
 from .requested import requested_bytes
 
 Value = TypeVar("Value")
@@ -90,6 +91,9 @@ def exit_code(row: Cells, column: str) -> Optional[str]:
 _LIMITS = dict.fromkeys(("memory.limit_in_bytes", "memory.max", "limits_memory"), amount_bytes)
 _RUN_TIMES = dict.fromkeys(("runtime_seconds", "galaxy_runtime", "runtime", "wall_seconds"), number)
 _CREATED = dict.fromkeys(("create_time", "job_create_time", "start_epoch"), seconds_since_1970)
+_SLOTS = "galaxy_slots"
+# what Galaxy's metrics tell of this, beside the peak
+METRICS = frozenset({*_LIMITS, *REQUESTS, *_RUN_TIMES, *_CREATED, *_KILL_COUNTS, "end_epoch", _SLOTS})
 
 
 def _first(row: Cells, readers: Mapping[str, Callable[[str], Optional[Value]]]) -> Optional[Value]:

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .records import MOST_ROWS
 from .sizing_values import parse_cap
 
 if TYPE_CHECKING:
@@ -17,6 +18,17 @@ NOT_TOLD = "as in the sizing file"
 def add_input(parser: argparse.ArgumentParser) -> None:
     """Add where the recorded jobs are listed."""
     parser.add_argument("-i", "--input", type=Path, required=True, help="CSV with the columns input_file,label")
+
+
+def add_most_rows(parser: argparse.ArgumentParser) -> None:
+    """Add how many recorded jobs of a tool are used."""
+    parser.add_argument(
+        "--most-rows",
+        type=positive,
+        default=MOST_ROWS,
+        metavar="N",
+        help=f"recorded jobs of a tool that are used, a sample where there are more (default: {MOST_ROWS:,})",
+    )
 
 
 def add_cap(parser: argparse.ArgumentParser) -> None:

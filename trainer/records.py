@@ -8,6 +8,8 @@ from galaxy_memory_rules.errors import RecordsError
 from galaxy_memory_rules.messages import JobDescription
 
 Outcome = Literal["ok", "failed", "out_of_memory"]
+# of each tool; the models are no better for more, and take longer
+MOST_ROWS = 50_000
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ class ToolRecords:
         In the order of the file.
     dropped : Counter of str
         How many rows were left out, by reason.
+    sampled : int
+        How many more rows there were than are kept: those in `records` are a sample.
     fault : RecordsError or None
         Why these records cannot be used, where a row could not be read.
     """
@@ -75,4 +79,5 @@ class ToolRecords:
     label: str
     records: list[JobRecord] = field(default_factory=list)
     dropped: Counter[str] = field(default_factory=Counter)
+    sampled: int = 0
     fault: Optional[RecordsError] = None

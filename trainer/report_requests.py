@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
-from galaxy_memory_rules.errors import ConfigError, RecordsError
+from galaxy_memory_rules.errors import ConfigError, InvalidMessage, RecordsError
 
 from .options import add_cap, sizing_of
 from .written import put, require_room
@@ -32,7 +32,13 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     )
     parser.set_defaults(command=run)
     add = parser.add_argument
-    add("records", type=Path, nargs="+", metavar="RECORDS", help="what `export` wrote: files, or folders of them")
+    add(
+        "records",
+        type=Path,
+        nargs="+",
+        metavar="RECORDS",
+        help="recorded jobs with their ids: what `export` wrote, or another file or folder that `inspect` knows",
+    )
     add(
         "--decisions",
         type=Path,
@@ -93,20 +99,18 @@ def _report(options: argparse.Namespace) -> "RequestsReport":
 
 
 def _records(paths: Sequence[Path], server: Optional[str]) -> Iterator["JobRecord"]:
-    from . import canonical
+    from .readers.dialects import open_source
+    from .readers.reader import Told
 
     for path in paths:
-        for file in _tables(path) if path.is_dir() else [path]:
-            yield from (record for record in canonical.read(file) if server in (None, record.server))
-
-
-def _tables(folder: Path) -> list[Path]:
-    from . import canonical
-
-    found = [path for path in sorted(folder.iterdir()) if path.name.endswith(canonical.SUFFIXES)]
-    if not found:
-        raise ConfigError(f"{folder}: no tables of jobs; expected files that end with {', '.join(canonical.SUFFIXES)}")
-    return found
+        reader = open_source(path, Told(None, path.name.split(".")[0])).reader
+        for place, row in reader.rows():
+            try:
+                record = reader.record(row)
+            except InvalidMessage as error:
+                raise RecordsError(f"{path}, {place}: {error}; repair or remove it") from error
+            if server in (None, record.server):
+                yield record
 
 
 def _notes(log: Optional["DecisionLog"]) -> list[str]:

@@ -1,8 +1,9 @@
 """What was requested for a recorded job: of the many places that may tell, the one that tells it best."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Optional
 
 from galaxy_memory_rules.destinations import REQUEST_BYTES, own_memory_of
@@ -23,6 +24,7 @@ COLUMNS: Mapping[str, Callable[[str], Optional[int]]] = {
     "requested_mb": partial(amount_bytes, unit_bytes=MIB),
     "requested_memory_mb": partial(amount_bytes, unit_bytes=MIB),
 }
+_WORDS = re.compile(r"native_?specification$|mem(ory)?$|--mem", re.IGNORECASE)
 
 
 def requested_bytes(told: Mapping[str, str]) -> Optional[int]:
@@ -37,8 +39,15 @@ def requested_bytes(told: Mapping[str, str]) -> Optional[int]:
     known = {**_parsed(told.get(DESTINATION_PARAMS, "")), **told}
     found = (reader(str(known[column])) for column, reader in COLUMNS.items() if column in known)
     best = next((value for value in found if value is not None), None)
-    own_bytes = own_memory_of(known) if best is None else best
+    # reading a destination's words costs more than all else of a row, and most rows have none
+    own_bytes = own_memory_of(known) if best is None and any(map(_is_word, known)) else best
     return own_bytes if own_bytes and own_bytes <= MAX_SIZE_BYTES else None
+
+
+@lru_cache(maxsize=10_000)
+def _is_word(name: str) -> bool:
+    """Whether a name may be a destination's word for memory; the metrics of cgroups end otherwise."""
+    return _WORDS.search(name) is not None
 
 
 def _parsed(text: str) -> Mapping[str, Any]:

@@ -18,9 +18,9 @@ from .decisions import DecisionLog
 from .families import pool_versions
 from .input_files import InputFile, load_input_files
 from .learning import Settings
-from .lower_bounds import with_killed, with_requests
+from .lower_bounds import with_killed
 from .readers import read
-from .records import ToolRecords
+from .records import MOST_ROWS, ToolRecords
 from .sizing_config import SizingConfig
 from .tool_page import page_of
 from .training import Trained, train_tool
@@ -40,6 +40,7 @@ class Plan:
     workers: int
     report: Optional[Path] = None
     signing_key: Optional[bytes] = field(default=None, repr=False)
+    most_rows: int = MOST_ROWS
     decisions: Sequence[Path] = ()
 
 
@@ -71,10 +72,11 @@ def train_all(plan: Plan) -> list[str]:
     input_files = load_input_files(plan.input)
     failed: list[str] = []
     with publishing.lock(plan.directory):
-        tools = _with_decisions(read_tools(input_files, failed), plan.decisions)
+        tools = _with_decisions(read_tools(input_files, failed, plan.most_rows), plan.decisions)
         # all before the first is trained: that may take long, and whoever waits sees for what
         for found in tools:
-            print(f"{found.tool}: {len(found.records):,} recorded jobs from {found.file}", flush=True)
+            sample = f", a sample of {len(found.records) + found.sampled:,}" if found.sampled else ""
+            print(f"{found.tool}: {len(found.records):,} recorded jobs from {found.file}{sample}", flush=True)
         trained = list(_publish(tools, candidates, plan, failed))
     if trained:
         lines = [line for one in trained for line in report.lines(one)]
@@ -85,12 +87,12 @@ def train_all(plan: Plan) -> list[str]:
     return failed
 
 
-def read_tools(input_files: Sequence[InputFile], failed: list[str]) -> list[ToolRecords]:
+def read_tools(input_files: Sequence[InputFile], failed: list[str], most_rows: int = MOST_ROWS) -> list[ToolRecords]:
     """Read each file in turn, and pool the versions of a tool; what cannot be read costs its own tools only."""
     tools: dict[str, ToolRecords] = {}
     for file in input_files:
         try:
-            found = read(file.path, file.label, file.tool_id, file.tool_version, file.written)
+            found = read(file.path, file.label, file.tool_id, file.tool_version, file.written, file.format, most_rows)
         except RecordsError as error:
             fail(failed, file.written, error)
             continue
@@ -100,7 +102,7 @@ def read_tools(input_files: Sequence[InputFile], failed: list[str]) -> list[Tool
                 fail(failed, one.tool, twice)
             else:
                 tools[one.tool] = one
-    return pool_versions([with_requests(found) for found in tools.values()])
+    return pool_versions(list(tools.values()))
 
 
 def _with_decisions(tools: list[ToolRecords], decisions: Sequence[Path]) -> list[ToolRecords]:

@@ -1,17 +1,17 @@
 """Nextflow's traces as recorded jobs: a process is a tool, and the bytes it read stand for its inputs."""
 
 import re
-from collections.abc import Iterator
 from typing import Optional
 
 from galaxy_memory_rules.errors import InvalidMessage
 from galaxy_memory_rules.memory import parse_bytes
+from trainer.amounts import amount_bytes, number, seconds_since_1970
+from trainer.features import TOTALS_INPUT
+from trainer.measured import Cells, Measured, exit_code, told
+from trainer.records import Outcome
+from trainer.tables import Row
 
-from .amounts import amount_bytes, number, seconds_since_1970
-from .features import TOTALS_INPUT
-from .measured import Cells, Measured, exit_code, told
-from .records import Outcome
-from .tables import Row
+from .cells import Body, Columns
 
 _PEAKS = {"peak_rss", "rss"}
 # Nextflow's own choice of columns has no process, but a name: the process and its tag, ``fastqc (sample 7)``.
@@ -28,10 +28,15 @@ def is_trace(header: Row) -> bool:
     return bool(names & _PEAKS) and ("process" in names or names >= _NAMED)
 
 
-def with_tools(header: Row, body: Iterator[tuple[int, Row]]) -> tuple[Row, Iterator[tuple[int, Row]]]:
+def with_tools(header: Row, body: Body) -> tuple[Row, Body]:
     """Add a column ``tool_id``: the process by its full name, as its last part may repeat between sub-workflows."""
     place = header.index("process" if "process" in header else "name")
     return [*header, "tool_id"], ((line, [*cells, cells[place].partition(" (")[0]]) for line, cells in body)
+
+
+def columns(header: Row, label: str) -> Columns:
+    """Return how a trace is read."""
+    return Columns(described, measured, size_bytes, left_out)
 
 
 def described(row: Cells) -> dict[str, object]:
