@@ -40,6 +40,8 @@ def _train(options: argparse.Namespace) -> int:
         signing.read_key(options.signing_key) if options.signing_key else None,
         options.most_rows,
         options.decisions,
+        options.since_last,
+        options.force,
     )
     return SOME_FAILED if train_all(plan) else DONE
 
@@ -85,6 +87,16 @@ def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         metavar="FILE",
         help="the rule's decision log: attempts that were killed for their memory, which Galaxy keeps no metrics of, "
         "are learned from too",
+    )
+    train.add_argument(
+        "--since-last",
+        action="store_true",
+        help="train only tools with enough new jobs since their last training, or with another cap or other limits",
+    )
+    train.add_argument(
+        "--force",
+        action="store_true",
+        help="publish a bundle even if it does worse than the one before on the newest jobs, which neither has seen",
     )
     add_most_rows(train)
     add_sizing(train)
