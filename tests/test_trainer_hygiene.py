@@ -261,3 +261,12 @@ def test_of_the_faulty_readings_of_fastqc_nearly_all_are_refused() -> None:
     # 4 GB were assigned: 319 rows are above 8 times that, and what is below 2 times that is good
     assert sum(peak > 32e9 for peak in peaks) >= 0.98 * 319
     assert sum(peak <= 8e9 for peak in peaks) <= 0.0015 * len(records)
+
+
+def test_a_job_that_two_exports_tell_is_one_and_jobs_of_their_own_ids_are_two() -> None:
+    known = record(5, 100, job_id="7", server="eu")
+    again, elsewhere = replace(known, peak_bytes=101), replace(known, server="org")
+    retried = replace(known, job=replace(known.job, attempt=2))
+    cleaned = clean([known, again, elsewhere, retried, replace(known, job_id="8")])
+    assert len(cleaned.records) == 4
+    assert cleaned.dropped == {"repeats another row": 1}

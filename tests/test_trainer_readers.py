@@ -1,12 +1,16 @@
 """Export dialects -> records."""
 
+import csv
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 
 from galaxy_memory_rules.errors import RecordsError
 from galaxy_memory_rules.messages import InputDataset, JobDescription
 from trainer.features import TOTALS_INPUT
+from trainer.measured import is_measured
 from trainer.readers import read
 from trainer.records import JobRecord
 
@@ -161,3 +165,64 @@ def test_a_row_without_a_peak_is_dropped_and_counted(tmp_path: Path) -> None:
     )
     [found] = read(file_with(text, tmp_path), LABEL)
     assert (len(found.records), found.dropped) == (1, {"no peak recorded": 5})
+
+
+def test_the_jobs_that_galaxy_says_died_for_memory_are_lower_bounds(tmp_path: Path) -> None:
+    """The shape of the public failed_jobs/memory_csv: the raw columns of the job beside the older dialect."""
+    info = "This job was terminated because it used more memory than it was allocated."
+    text = (
+        "memtotal,galaxy_slots,fastq_input|fastq_input1,fastq_input|fastq_input1_filetype,parameters.a.b,create_time,"
+        "destination_id,exit_code,handler,info,job_runner_name,state,galaxy_memory_mb,memory.max_usage_in_bytes\n"
+        f"193736796,4,5,fastq,x,2018-01-01 00:00:00,multi,,main.w3,{info},slurm,error,8192,\n"
+    )
+    [found] = read(file_with(text, tmp_path), LABEL)
+    [record] = found.records
+    assert (record.outcome, record.peak_bytes, record.destination_id) == ("out_of_memory", 8192 * 1024**2, "multi")
+    assert record.job.parameters == {"parameters.a.b": "x"}
+
+
+NAMES = st.from_regex(r"[a-z]{1,8}(\|[a-z]{1,8})?", fullmatch=True)
+CHOICES = st.from_regex(r"[A-Za-z0-9;\"' ]{0,10}x", fullmatch=True)
+SEED_JOBS = st.tuples(
+    st.integers(1, 2**50),
+    st.lists(st.integers(0, 2**50), min_size=2, max_size=2),
+    st.lists(CHOICES, min_size=2, max_size=2),
+)
+
+
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    names=st.lists(NAMES, min_size=4, max_size=4, unique=True),
+    twin=st.sampled_from(["_extension", "_filetype"]),
+    rows=st.lists(SEED_JOBS, min_size=1, max_size=5),
+    decimals=st.sampled_from(["", ".0000000"]),
+)
+def test_whatever_the_seed_writes_is_read(
+    names: list[str], twin: str, rows: list[tuple[int, list[int], list[str]]], decimals: str, tmp_path: Path
+) -> None:
+    assume(not any(is_measured(name) or name in ("dbkey", "slots") for name in names))
+    inputs, parameters = names[:2], names[2:]
+    path = tmp_path / "tool.csv"
+    with path.open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow([LABEL, *inputs, *(name + twin for name in inputs), *parameters])
+        for peak_bytes, sizes, chosen in rows:
+            extensions = ["fastq" if size else "nan" for size in sizes]
+            table.writerow([f"{peak_bytes}{decimals}", *sizes, *extensions, *chosen])
+    [found] = read(path, LABEL)
+    assert [record.peak_bytes for record in found.records] == [peak_bytes for peak_bytes, _, _ in rows]
+    for record, (_, sizes, chosen) in zip(found.records, rows, strict=True):
+        told = {dataset.name: dataset.size_bytes for dataset in record.job.inputs}
+        assert told == {name: size for name, size in zip(inputs, sizes, strict=True) if size}
+        assert record.job.parameters == {name: text.strip() for name, text in zip(parameters, chosen)}
+
+
+@pytest.mark.parametrize(("name", "rows", "columns"), [("bowtie2", 3963, 5), ("hisat2", 2797, 4)])
+def test_the_seeds_own_examples_are_read_whole(name: str, rows: int, columns: int) -> None:
+    path = Path(__file__).parents[2] / "shared/data/usegalaxy_org" / f"{name}.csv"
+    if not path.is_file():
+        pytest.skip(f"{path} is not there: public data lies beside the checkout")
+    [found] = read(path, LABEL)
+    assert (len(found.records), found.dropped, found.fault) == (rows, {}, None)
+    assert len({parameter for record in found.records for parameter in record.job.parameters}) <= columns
+    assert all(record.job.inputs and record.job.dbkey for record in found.records)

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .options import add_input, add_sizing, at_least, positive, sizing_of
+from .options import add_input, add_most_rows, add_sizing, at_least, positive, sizing_of
 from .written import put, require_room
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_input(parser)
     add("--policy", nargs="+", metavar="NAME", help="compare with these ways to size requests (default: with all)")
     add("--in-force", metavar="RULE", help="today's rule: an amount (8 GiB), `requested`, or a file of rules for TPV")
+    add_most_rows(parser)
     add_sizing(parser)
     add(
         "--division",
@@ -85,6 +86,7 @@ def _plan(options: argparse.Namespace) -> "Plan":
         options.seed,
         options.step,
         with_pages=options.report is not None,
+        most_rows=options.most_rows,
     )
 
 

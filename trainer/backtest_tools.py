@@ -21,7 +21,7 @@ from .in_force import InForce
 from .input_files import InputFile
 from .learning import Settings
 from .peers import Policy, peers
-from .records import ToolRecords
+from .records import MOST_ROWS, ToolRecords
 from .run import fail, read_tools
 from .rungs import Usual
 from .sizing_config import SizingConfig
@@ -42,6 +42,7 @@ class Plan:
     step: Optional[int] = None
     usual: Usual = Usual()
     with_pages: bool = False
+    most_rows: int = MOST_ROWS
 
     def settings(self, tool: str) -> Settings:
         """Return what is decided for one tool; rounded requests would compare the rounding: the peers do not round."""
@@ -84,7 +85,7 @@ def backtest_all(files: Sequence[InputFile], plan: Plan, workers: int) -> Report
         What failed has been printed already.
     """
     failed: list[str] = []
-    tools = read_tools(files, failed)
+    tools = read_tools(files, failed, plan.most_rows)
     # it is measured at tools with many jobs, and used at those with few
     plan = replace(plan, usual=usual_of(tools))
     done = at_the_same_time((delayed(_try)(found, plan) for found in tools), workers)
@@ -112,7 +113,9 @@ def _try(found: ToolRecords, plan: Plan) -> Union[ToolResult, RecordsError]:
         return RecordsError(f"{type(error).__name__}: {error}")
     said = [str(warning.message).partition("\n")[0] for warning in caught]
     skipped = plan.in_force.skipped() if plan.in_force else ()
-    return replace(result, notes=list(dict.fromkeys([*said, *skipped])))
+    count = len(found.records)
+    sampled = [f"{count:,} of the {count + found.sampled:,} jobs of {found.tool}, a sample"] if found.sampled else []
+    return replace(result, notes=list(dict.fromkeys([*said, *skipped, *sampled])))
 
 
 def _result(found: ToolRecords, plan: Plan) -> ToolResult:

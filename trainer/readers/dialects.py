@@ -107,7 +107,10 @@ def open_source(path: Path, told: Told, dialect: Optional[str] = None) -> Opened
     """
     if dialect is not None and dialect not in DIALECTS:
         raise ConfigError(f"{path}: no dialect {dialect!r}; known are {', '.join(DIALECTS)}")
-    name = dialect or _recognised(path)
+    try:
+        name = dialect or _recognised(path)
+    except OSError as error:
+        raise RecordsError(f"{path}: cannot be read ({error})") from error
     if name == _GRT:
         return Opened(name, grt.GrtReader(path, told))
     if name == _API:
