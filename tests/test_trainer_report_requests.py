@@ -139,3 +139,17 @@ def test_a_span_that_is_none_is_refused(folder: Path) -> None:
     with pytest.raises(SystemExit) as ended:
         report(folder, "--since", "yesterday")
     assert ended.value.code == 2
+
+
+def test_a_tool_whose_peak_follows_its_request_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    requests = [(4 + job_id // 20) * GIB for job_id in range(40)]
+    records = [
+        record(job_id, request * 9 // 10 + job_id % 7, requested_bytes=request, created_seconds=MONDAY + job_id)
+        for job_id, request in enumerate(requests)
+    ]
+    canonical.write(records, folder / "exported" / "tool.parquet")
+    report(folder, "--format", "json")
+    [tool] = told(capsys)["tools"]
+    assert tool["follows_request"].startswith("follows its request")
+    report(folder)
+    assert f"{TOOL}: follows its request" in capsys.readouterr().out

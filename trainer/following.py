@@ -4,7 +4,8 @@ What such a tool uses says nothing of what it needs. Learned from as others are,
 one's request for a need and put its margin on top, or take it off where a part is left unused, without an end.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Optional
@@ -14,13 +15,18 @@ import numpy.typing as npt
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.neighbors import NearestNeighbors
 
+from galaxy_memory_rules.names import tool_names
+
 from .distribution import Vector
+from .families import family_of
 from .features import FeatureSchema, Matrix
 from .records import JobRecord
 
 LEAST_JOBS = 30
 # The newest tell most of the requests of today, and more cost seconds.
 _MOST_JOBS = 3000
+# Of hundreds of tools at a time: as many as 1 KB each leave room for.
+_MOST_WATCHED = 1000
 # A loop whose peak rises with less than the root of the request ends within the square of its margin; above, its end
 # is the margin to the power of 1 / (1 - elasticity), and at 1 there is none.
 _FOLLOWS_FROM = 0.5
@@ -96,6 +102,26 @@ class Following:
             return None
         covered = 0.95 if failure_cap is None else 1 - failure_cap
         return min(int(np.quantile(self.enough_bytes, covered, method="higher")), self.most_first_bytes)
+
+
+class Watch:
+    """Looks at records that pass by, of which only the newest of each tool are kept."""
+
+    def __init__(self) -> None:
+        self._by_tool: defaultdict[str, deque[JobRecord]] = defaultdict(lambda: deque(maxlen=_MOST_WATCHED))
+
+    def through(self, records: Iterable[JobRecord]) -> Iterator[JobRecord]:
+        """Yield the records."""
+        for record in records:
+            if record.outcome == "ok" and record.requested_bytes and record.peak_bytes:
+                tool = tool_names(record.job.tool_id, record.job.tool_version)[0]
+                self._by_tool[family_of(tool)].append(record)
+            yield record
+
+    def followers(self) -> dict[str, str]:
+        """Return the tools whose peak follows their own request, with the evidence in words."""
+        told = {tool: following(list(records)) for tool, records in sorted(self._by_tool.items())}
+        return {tool: found.why for tool, found in told.items() if found.verdict is Verdict.FOLLOWS}
 
 
 def following(records: Sequence[JobRecord]) -> Following:

@@ -87,15 +87,17 @@ def run(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> "RequestsReport":
     # after the options are read: --help has no scikit-learn to wait for
     from .decisions import DecisionLog
+    from .following import Watch
     from .requests_figures import by_tool
     from .requests_joined import join
     from .requests_report import RequestsReport
 
     sizing = sizing_of(options)
     log = DecisionLog(options.decisions) if options.decisions else None
-    joined = join(_records(options.records, options.server), log, options.since)
+    watch = Watch()
+    joined = join(watch.through(_records(options.records, options.server)), log, options.since)
     tools = by_tool(joined, lambda tool: sizing.settings(tool).failure_cap)
-    return RequestsReport(tools, joined, {}, _notes(log))
+    return RequestsReport(tools, joined, watch.followers(), _notes(log))
 
 
 def _records(paths: Sequence[Path], server: Optional[str]) -> Iterator["JobRecord"]:
