@@ -13,7 +13,7 @@ GALAXY_PARTS := app auth config data files job-execution job-metrics navigation 
 	tool-util-models tours util web-framework web-stack
 BIN := .venv/bin
 
-.PHONY: demo test lint bench bench-sizing record test-galaxy test-galaxy-server test-recording clean
+.PHONY: demo test lint bench bench-sizing bench-service soak .wrk record test-galaxy test-galaxy-server test-recording clean
 
 demo: .venv/ready
 	$(BIN)/python examples/demo.py
@@ -27,11 +27,26 @@ lint: .venv/ready
 	$(BIN)/mypy
 
 bench: .venv/ready
-	for file in $(filter-out tests/bench_sizing.py,$(wildcard tests/bench_*.py)); do $(BIN)/python $$file || exit 1; done
+	for file in $(filter-out tests/bench_sizing.py tests/bench_service.py,$(wildcard tests/bench_*.py)); do $(BIN)/python $$file || exit 1; done
 
 # half an hour: the sizing on the recorded jobs in ../shared/data beside its peers; name parts with PARTS="org few"
 bench-sizing: .venv/ready
 	$(BIN)/python tests/bench_sizing.py $(PARTS)
+
+# the service beside FastAPI hello, the seed's way, MLServer and BentoML: 15 minutes, the first time 20 and 1.5 GB;
+# name parts with PARTS="hello batch", and shorten with PACE="--rounds 1 --seconds 3"
+bench-service: .venv/ready .wrk
+	$(BIN)/python tests/bench_service.py $(PACE) $(PARTS)
+
+# a million requests, a hundred reloads and every other way to break the service: an hour or more; name parts with
+# PARTS="drift reload", and try with PACE="--share 0.01"
+soak: .venv/ready .wrk
+	$(BIN)/python tests/soak.py $(PACE) $(PARTS)
+
+# the load generator; without it and without root, what needs it is skipped with the reason
+.wrk:
+	@command -v wrk >/dev/null || [ "$$(id -u)" != 0 ] || \
+		{ apt-get update -q && apt-get install -q -y --no-install-recommends wrk; }
 
 record: .venv/ready
 	@for program in bowtie2 hisat2 samtools; do command -v $$program >/dev/null || missing=yes; done; \

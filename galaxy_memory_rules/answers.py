@@ -6,6 +6,7 @@ from .errors import InvalidMessage, JobRefused, PredictionUnavailable, ServiceBu
 from .messages import MemoryRecommendation, parse_recommendation, read_json
 
 _LONGEST_MESSAGE = 200
+_OF_THIS_TOOL = ((404, "unknown_tool"), (503, "bundle_refused"))
 
 
 class Answer(NamedTuple):
@@ -35,7 +36,7 @@ def read_answer(answer: Answer) -> MemoryRecommendation:
     Raises
     ------
     UnknownTool
-        If the service has no bundle for the job's tool.
+        If the service has no bundle for the job's tool, or a damaged one: it may answer for all others.
     JobRefused
         If the service found a field of the job wrong.
     ServiceBusy
@@ -49,7 +50,7 @@ def read_answer(answer: Answer) -> MemoryRecommendation:
         return parse_recommendation(_json(answer))
     told = _error_of(answer)
     message = str(told.get("message", ""))[:_LONGEST_MESSAGE]
-    if answer.status == 404 and told.get("error") == "unknown_tool":
+    if (answer.status, told.get("error")) in _OF_THIS_TOOL:
         raise UnknownTool(message or "unknown tool")
     said = f"the service answered {answer.status} {message!r}"
     if answer.status == 422 and told.get("error") == "invalid":

@@ -15,12 +15,10 @@ from .memory import format_bytes, round_up, to_mib
 from .messages import JobDescription
 from .record import Decision, tell
 from .remembered import Remembered
+from .retry import RETRY_FACTOR
 
 log = logging.getLogger(__name__)
 
-# An attempt after an out-of-memory kill asks for at least so many times what the one before was given: within 1 % of
-# the optimum, where the tool's maximum would cost 8-25 % more (sizing-study.md, Retry).
-RETRY_FACTOR = 2
 # Galaxy asks again at every look while a resubmission is delayed.
 _REMEMBERED_SECONDS = 600.0
 # A failure is no answer: remembered for the two to four questions of one dispatch alone, which may take TPV a while.

@@ -1,8 +1,9 @@
 """What could be served: one small entry for each tool, read from its manifest alone."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ from galaxy_memory_rules.errors import BundleError
 from galaxy_memory_rules.names import tool_names
 from trainer import publishing
 from trainer.manifest import MANIFEST, read_manifest
+
+# Ids as jobs tell them, which are at most 1 kB each.
+_MOST_REMEMBERED = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,7 @@ class Catalogue:
     entries: Mapping[str, Entry] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
     _by_name: Mapping[str, Entry] = field(init=False, repr=False, compare=False)
+    _remembered: Callable[[str, str | None], Entry | None] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         by_name = dict(self.entries)
@@ -104,9 +109,14 @@ class Catalogue:
             for name in tool_names(entry.tool):
                 by_name.setdefault(name, entry)
         object.__setattr__(self, "_by_name", by_name)
+        # taking an id apart costs more than all else that finds a bundle
+        object.__setattr__(self, "_remembered", lru_cache(_MOST_REMEMBERED)(self._find))
 
     def find(self, tool_id: str, tool_version: str | None = None) -> Entry | None:
         """Return the entry for a tool: by its exact version, then by its family, then by its bare name."""
+        return self._remembered(tool_id, tool_version)
+
+    def _find(self, tool_id: str, tool_version: str | None) -> Entry | None:
         for name in tool_names(tool_id, tool_version):
             if name in self._by_name:
                 return self._by_name[name]

@@ -38,6 +38,11 @@ class Predictor:
         return self.catalogue.entries
 
     @property
+    def opened_count(self) -> int:
+        """How many bundles are in memory."""
+        return len(self._opened)
+
+    @property
     def refused(self) -> dict[str, str]:
         """Tools, and folders whose tool is not known, that are not served or in an older build, and why."""
         listed, by_home = self.catalogue.refused, self.catalogue.by_home

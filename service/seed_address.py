@@ -8,7 +8,7 @@ from urllib.parse import quote
 from galaxy_memory_rules.errors import InvalidMessage
 from galaxy_memory_rules.messages import MAX_SIZE_BYTES, MAX_SLOTS, JobDescription, MemoryRecommendation, parse_job
 from trainer.bundle import Bundle
-from trainer.features import ABSENT, DBKEY, EXTENSION, PARAMETER, TOTALS_INPUT
+from trainer.features import ABSENT, DBKEY, EXTENSION, PARAMETER, TOTALS_INPUT, FeatureSchema
 
 _TWIN = "_extension"
 _COUNT = "num_files"
@@ -32,7 +32,7 @@ def parse_query(found: Bundle, query: Iterable[tuple[str, str]]) -> JobDescripti
         Naming the parameter, with near matches for one that is not known.
     """
     told: dict[str, str] = {}
-    known = {parameter["name"]: parameter["schema"] for parameter in parameters(found)}
+    known = column_types(found.schema)
     for name, value in query:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=3) or list(known)[:8]
@@ -41,7 +41,7 @@ def parse_query(found: Bundle, query: Iterable[tuple[str, str]]) -> JobDescripti
             raise InvalidMessage(name, "expected once")
         if value.lower() not in _ABSENT:
             told[name] = value
-    integers = {name: _integer(name, value) for name, value in told.items() if known[name]["type"] == "integer"}
+    integers = {name: _integer(name, value) for name, value in told.items() if known[name] == "integer"}
     return parse_job(
         {
             "tool_id": found.tool,
@@ -66,14 +66,35 @@ def answer(recommendation: MemoryRecommendation) -> dict[str, Any]:
     }
 
 
-def parameters(found: Bundle) -> list[dict[str, Any]]:
-    """Return the query parameters of a bundle, typed, as OpenAPI writes them."""
-    schema = found.schema
+def column_types(schema: FeatureSchema) -> dict[str, str]:
+    """Return the columns that a query may name, in their order: ``integer`` or ``string``."""
+    columns: dict[str, str] = {}
+    for name in schema.inputs:
+        columns[name] = "integer"
+        columns[name + _TWIN] = "string"
+    if not schema.inputs:
+        columns.update({TOTALS_INPUT: "integer", _COUNT: "integer"})
+    if DBKEY in schema.categories:
+        columns[DBKEY] = "string"
+    columns.update(dict.fromkeys(schema.parameters, "string"))
+    return {**columns, "slots": "integer"}
+
+
+def parameters(schema: FeatureSchema, sizes_bytes: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the query parameters of a bundle, typed, as OpenAPI writes them.
+
+    Parameters
+    ----------
+    schema : FeatureSchema
+        The bundle's columns.
+    sizes_bytes : mapping
+        What was recorded of each input: ``smallest``, ``median`` and ``largest``.
+    """
     described: list[dict[str, Any]] = []
     for name in schema.inputs:
-        seen = found.facts["sizes_bytes"][name]
+        seen = sizes_bytes[name]
         text = f"bytes of {name}, 0 where absent; seen {seen['smallest']:,} to {seen['largest']:,}"
-        described.append({**_integer_parameter(name, text), "example": seen["median"]})
+        described.append({**_integer_parameter(name, text), "example": int(seen["median"])})
         described.append(_choice_parameter(name + _TWIN, schema.categories.get(EXTENSION + name, ())))
     if not schema.inputs:
         described.append(_integer_parameter(TOTALS_INPUT, "bytes of all input datasets together"))
@@ -84,28 +105,23 @@ def parameters(found: Bundle) -> list[dict[str, Any]]:
     return [*described, _integer_parameter("slots", "cores of the job", MAX_SLOTS)]
 
 
-def openapi_paths(bundles: Iterable[Bundle]) -> dict[str, Any]:
-    """Return the OpenAPI paths of the seed's address, one for each bundle."""
-    return {
-        f"/{quote(found.tool)}/memory/": {
-            "get": {
-                "tags": ["one tool by its own columns"],
-                "summary": f"Memory that {found.tool} needs",
-                "operationId": f"memory_of_{found.tool}",
-                "parameters": parameters(found),
-                "responses": {
-                    "200": {
-                        "description": f"From {found.sizing.rows:,} recorded jobs.",
-                        "content": {
-                            "application/json": {"example": {"Tool name": found.tool, "Required memory": 3221225472}}
-                        },
-                    },
-                    "422": {"description": "A parameter is unknown, or has a wrong value; `field` names it."},
-                },
-            }
-        }
-        for found in bundles
+def openapi_path(tool: str, rows: int, described: list[dict[str, Any]], refused: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return the OpenAPI path of the seed's address of one tool: its `parameters`, and how it may be refused."""
+    answer = {"Tool name": tool, "Required memory": 3221225472}
+    operation = {
+        "tags": ["one tool by its own columns"],
+        "summary": f"Memory that {tool} needs",
+        "operationId": f"memory_of_{tool}",
+        "parameters": described,
+        "responses": {
+            "200": {
+                "description": f"From {rows:,} recorded jobs.",
+                "content": {"application/json": {"example": answer}},
+            },
+            **{str(status): told for status, told in refused.items()},
+        },
     }
+    return {f"/{quote(tool)}/memory/": {"get": operation}}
 
 
 def _inputs(found: Bundle, told: Mapping[str, str], integers: Mapping[str, int]) -> Iterable[dict[str, Any]]:

@@ -108,7 +108,8 @@ class Supervisor:
             failed = self._look_after_all()
             if failed is not None:
                 log.error("a worker could not start; stopping")
-                return self._stop() or failed
+                self._stop()
+                return failed
 
     def _start(self) -> Worker:
         return Worker(self._listening, self._environment)

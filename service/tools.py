@@ -2,9 +2,21 @@
 
 from typing import Any
 
+from galaxy_memory_rules.messages import parse_job
 from trainer.bundle import Bundle
 
 from .catalogue import Entry
+
+
+def checked_id(tool: str) -> str:
+    """Return a tool's id out of an address, if it could be one in a job.
+
+    Raises
+    ------
+    InvalidMessage
+        If it is too long, or not printable.
+    """
+    return parse_job({"tool_id": tool}).tool_id
 
 
 def summary(entry: Entry) -> dict[str, Any]:

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from fastapi.testclient import TestClient
+from application import client_of
 from serving import ROOT
 
 from galaxy_memory_rules.config import KEYS
 from galaxy_memory_rules.templates import PLACEHOLDERS
-from service.app import create_app
-from service.predictor import Predictor
+from service import refusals
+from service.settings import KEYS as SERVICE_KEYS
 from trainer.backtest_run import DIVISIONS
 from trainer.peers import peers
 from trainer.policy import (
@@ -87,7 +87,13 @@ def test_every_setting_of_the_rule_is_in_the_table() -> None:
 
 @pytest.mark.parametrize(
     ("program", "arguments"),
-    [("trainer", ["train"]), ("trainer", ["backtest"]), ("trainer", ["check-rule"]), ("service", [])],
+    [
+        ("trainer", ["train"]),
+        ("trainer", ["backtest"]),
+        ("trainer", ["check-rule"]),
+        ("trainer", ["roll-back"]),
+        ("service", []),
+    ],
 )
 def test_every_option_is_in_its_table(program: str, arguments: list[str]) -> None:
     told = subprocess.run(
@@ -96,6 +102,25 @@ def test_every_option_is_in_its_table(program: str, arguments: list[str]) -> Non
     text = README.read_text()
     for option in set(re.findall(r"(?<![\w-])--[a-z-]+", told.stdout)) - {"--help"}:
         assert f"`{option}" in text or f", {option}" in text, option
+
+
+def test_every_setting_of_the_service_is_in_the_table_with_its_default() -> None:
+    text = README.read_text()
+    shipped = yaml.safe_load((ROOT / "config" / "service.yml").read_text())
+    for setting in SERVICE_KEYS:
+        row = next(
+            line for line in text.splitlines() if line.startswith(f"| `{setting}` | `--{setting.replace('_', '-')}`")
+        )
+        default = str(shipped[setting]).lower()
+        assert setting == "models" or row.endswith(f" | {default} |"), row
+
+
+def test_every_refusal_is_in_its_table() -> None:
+    text = README.read_text()
+    of_protocol = re.findall(r'_refusal\(\s*\d+, "(\w+)"', (ROOT / "service" / "protocol.py").read_text())
+    assert of_protocol
+    for name in (*(code for *_, code in refusals._OF_OURS), *refusals._OF_HTTP.values(), *of_protocol, "internal"):
+        assert f"`{name}`" in text, name
 
 
 def test_every_setting_of_sizing_is_in_the_table() -> None:
@@ -118,9 +143,15 @@ def test_every_peer_and_division_is_named() -> None:
 
 def test_every_address_is_in_its_table(models: Path) -> None:
     text = README.read_text()
-    client = TestClient(create_app(Predictor.open(models)))
+    client = client_of(models)
     for path in client.get("/openapi.json").json()["paths"]:
         assert f"{path.replace('/tool/memory/', '/{tool}/memory/')}" in text, path
+
+
+def test_every_metric_is_in_its_table(models: Path) -> None:
+    text = README.read_text()
+    for name in set(re.findall(r"^# TYPE (\w+)", client_of(models).get("/metrics").text, flags=re.MULTILINE)):
+        assert f"| `{name}`" in text, name
 
 
 def test_every_make_target_is_in_the_readme() -> None:

@@ -45,6 +45,8 @@ def said(
 
 def test_an_unknown_tool_and_a_refused_job_are_told_apart_from_a_service_that_fails() -> None:
     assert type(said(404, error="unknown_tool")) is UnknownTool
+    # one damaged bundle says nothing of the others
+    assert type(said(503, error="bundle_refused")) is UnknownTool
     assert type(said(422, error="invalid")) is JobRefused
     for status in (400, 404, 422, 500, 502, 204, 307):
         failed = said(status)

@@ -1,10 +1,11 @@
 """The seed's address for a tool whose records know totals only."""
 
 import pytest
-from conftest import FOREST, serve
+from application import client_of
+from conftest import FOREST
 from fastapi.testclient import TestClient
 
-from service.app import create_app
+from trainer import bundle, publishing
 from trainer.learning import Settings
 from trainer.readers import read
 from trainer.training import train_tool
@@ -21,7 +22,10 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> TestClient:
     path.write_text("".join(f"{CIRCOS},{','.join(map(str, row))},2022-05-05 09:55:37.128908\n" for row in rows))
     [found] = read(path, "memory_bytes")
     made = train_tool(found, [FOREST], Settings()).bundle
-    return TestClient(create_app(serve(tmp_path_factory.mktemp("models"), made)))
+    models = tmp_path_factory.mktemp("models")
+    with publishing.lock(models):
+        bundle.save(made, models)
+    return client_of(models)
 
 
 def test_it_is_asked_by_total_and_count(client: TestClient) -> None:

@@ -241,18 +241,20 @@ def test_a_port_that_is_not_allowed_is_said(models: Path) -> None:
     assert told.stdout == "cannot listen at 127.0.0.1 port 80: permission denied\n"
 
 
-def test_an_application_that_cannot_start_ends_workers_and_all(models: Path, tmp_path: Path) -> None:
-    """A folder that is gone by the time a worker looks for it."""
-    from service.settings import SETTINGS_VARIABLE, ServiceSettings
-
-    settings = ServiceSettings(models=tmp_path / "gone").to_json()
-    told = subprocess.run(
-        [sys.executable, "-m", "service.worker", "0", "0"],
-        cwd=serving.ROOT, capture_output=True, text=True, env={**os.environ, SETTINGS_VARIABLE: settings},
-    )  # fmt: skip
+def test_workers_none_of_which_can_start_are_the_end(tmp_path: Path) -> None:
+    """A folder that is gone by the time they look for it."""
+    program = (
+        "import socket, sys\nfrom pathlib import Path\nfrom service.settings import ServiceSettings\n"
+        "from service.supervisor import supervise\n"
+        "settings = ServiceSettings(Path(sys.argv[1]), workers=2)\n"
+        "sys.exit(supervise(settings, socket.create_server(('127.0.0.1', 0))))"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "gone")]
+    told = subprocess.run(command, cwd=serving.ROOT, capture_output=True, text=True, timeout=60)
     assert told.returncode == 2
-    [line] = told.stderr.splitlines()
-    assert "no such folder" in json.loads(line)["message"]
+    said = [json.loads(line)["message"] for line in told.stderr.splitlines() if line.startswith("{")]
+    assert said
+    assert all("no such folder" in message for message in said)
 
 
 @pytest.fixture(scope="module")
@@ -305,7 +307,8 @@ def test_with_a_certificate_it_speaks_https_alone(models: Path, certified: tuple
 def test_the_settings_are_one_line_at_the_start_without_the_secrets(
     models: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "token").write_text("open-sesame")
+    (tmp_path / "token").touch(0o600)
+    (tmp_path / "token").write_text("open-sesame-open-sesame")
     with running(models, "--token-file", str(tmp_path / "token")) as (process, _):
         pass
     lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]

@@ -5,11 +5,9 @@ from pathlib import Path
 
 import pytest
 import recorded
-from fastapi.testclient import TestClient
+from application import client_of
 from serving import ROOT
 
-from service.app import create_app
-from service.predictor import Predictor
 from trainer import bundle
 from trainer.__main__ import main
 
@@ -62,7 +60,7 @@ def test_the_seeds_example_is_answered_within_15_percent_without_having_seen_it(
         writer.writeheader()
         writer.writerows(kept)
     train(tmp_path, held_out)
-    client = TestClient(create_app(Predictor.open(tmp_path / "models")))
+    client = client_of(tmp_path / "models")
     answer_bytes = client.get("/bowtie2/memory/", params=EXAMPLE).json()["Required memory"]
     assert abs(answer_bytes / EXAMPLE_PEAK_BYTES - 1) <= 0.15
     assert abs(answer_bytes - EXAMPLE_PEAK_BYTES) < abs(SEEDS_ANSWER_BYTES - EXAMPLE_PEAK_BYTES)

@@ -9,9 +9,10 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-# the rule's own: what is priced is what it will do
-from galaxy_memory_rules.decision import RETRY_FACTOR
 from galaxy_memory_rules.messages import MAX_SIZE_BYTES
+
+# the rule's own: what is priced is what it will do
+from galaxy_memory_rules.retry import RETRY_FACTOR
 
 Vector = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]

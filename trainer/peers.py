@@ -7,9 +7,9 @@ from typing import Optional
 import numpy as np
 from sklearn.ensemble import RandomForestRegressor
 
-from galaxy_memory_rules.decision import RETRY_FACTOR
 from galaxy_memory_rules.errors import RecordsError
 from galaxy_memory_rules.memory import format_bytes
+from galaxy_memory_rules.retry import RETRY_FACTOR
 
 from .candidates import SEED
 from .distribution import Vector

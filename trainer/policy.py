@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Optional
 
-from galaxy_memory_rules.decision import RETRY_FACTOR
 from galaxy_memory_rules.memory import MIB, format_bytes, round_up
 from galaxy_memory_rules.messages import MAX_SIZE_BYTES, JobDescription
+from galaxy_memory_rules.retry import RETRY_FACTOR
 
 from .choice import Choice
 from .distribution import Beliefs, Distribution

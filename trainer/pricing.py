@@ -5,7 +5,7 @@ from typing import Optional
 
 import numpy as np
 
-from galaxy_memory_rules.decision import RETRY_FACTOR
+from galaxy_memory_rules.retry import RETRY_FACTOR
 
 from .distribution import Beliefs, Vector, to_bytes
 

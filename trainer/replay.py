@@ -12,7 +12,7 @@ from typing import Optional
 import numpy as np
 
 # the rule's own: what is replayed is what it will do
-from galaxy_memory_rules.decision import RETRY_FACTOR
+from galaxy_memory_rules.retry import RETRY_FACTOR
 
 from .distribution import Vector
 

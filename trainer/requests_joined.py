@@ -5,9 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Optional
 
-# the rule's own
-from galaxy_memory_rules.decision import RETRY_FACTOR
 from galaxy_memory_rules.names import tool_names
+from galaxy_memory_rules.retry import RETRY_FACTOR
 
 from .decisions import Asked
 from .families import family_of

@@ -66,15 +66,16 @@ class Walk:
         """
         first_child = _first_children(inner, roots)
         keys = _keys(feature, threshold)
-        order = np.argsort(keys, kind="stable")
-        number = np.empty(len(inner), dtype=np.intp)
-        number[np.flatnonzero(inner)[order]] = np.arange(len(order))
-        number[~inner] = np.arange(len(order), len(inner))
-        children = np.empty((len(inner), 2), dtype=np.intp)
-        children[number] = np.column_stack([number[first_child], number[first_child + inner]])
+        order = keys.argsort()
         keys = keys[order]
         borders = 2 * keys.searchsorted(np.arange(n_columns + 1) << 32)
-        return cls(keys, borders, 2 * children.ravel(), 2 * number[roots], _depth(roots, first_child))
+        nodes = np.flatnonzero(inner)[order]
+        number = np.empty(len(inner), dtype=np.intp)
+        number[nodes] = np.arange(0, 2 * len(nodes), 2)
+        number[~inner] = leaves = np.arange(2 * len(nodes), 2 * len(inner), 2)
+        first = first_child[nodes]
+        children = np.concatenate([np.column_stack([number[first], number[first + 1]]).ravel(), leaves.repeat(2)])
+        return cls(keys, borders, children, number[roots], _depth(roots, first_child))
 
     def leaves(self, matrix: Matrix) -> Nodes:
         """Return the number of the leaf of each row in each tree, counted over all trees, shape (n_rows, n_trees)."""
