@@ -1,8 +1,10 @@
 """Tools whose peak follows their own request: recognised, and kept from a spiral."""
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +14,8 @@ from hypothesis import strategies as st
 from galaxy_memory_rules.memory import GIB, MIB, round_up
 from galaxy_memory_rules.messages import InputDataset, JobDescription
 from trainer import bundle as bundles
-from trainer import publishing
+from trainer import canonical, publishing
+from trainer.__main__ import main
 from trainer.bundle import Bundle
 from trainer.following import Following, Verdict, following
 from trainer.history import History
@@ -230,3 +233,23 @@ def test_an_administrator_decides_first(held: Trained) -> None:
     made = ToolRecords("tool", "file", "peak_bytes", [record(*row, second) for second, row in enumerate(rows)])
     assert train_tool(made, [], Settings(may_hold=False)).bundle.sizing.held_bytes is None
     assert train_tool(made, [], Settings(held_bytes=GIB)).bundle.sizing.held_bytes == GIB
+
+
+def test_a_training_says_what_it_holds_and_does_not_forget_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    linear = {"module_name": "sklearn.linear_model", "class_name": "LinearRegression"}
+    (tmp_path / "models.json").write_text(json.dumps({"Linear": linear}))
+    (tmp_path / "input_files.csv").write_text("input_file,label\njobs.csv,peak_bytes\n")
+    arguments = ["train", "-i", "input_files.csv", "-m", "models.json", "-o", "out.csv", "-d", "models", "--jobs", "1"]
+    rows = list(zip(SIZES, 0.9 * STEP * NOISE, STEP))
+    for part, held, why in (
+        (rows[278:322], "5.00 GiB", "follows its request: "),
+        (rows[:44], "4.00 GiB", "whether it follows its request cannot be told"),
+    ):
+        canonical.write([record(*row, second) for second, row in enumerate(part)], tmp_path / "jobs.csv")
+        assert main(arguments) == 0
+        [line] = [line for line in capsys.readouterr().out.splitlines() if "held" in line]
+        assert line.startswith(f"tool: {why}")
+        assert line.endswith(f"its request is held at {held}")

@@ -11,6 +11,7 @@ from joblib import delayed
 from tqdm import tqdm
 
 from galaxy_memory_rules.errors import BundleError, ConfigError, RecordsError, TooFewJobs
+from galaxy_memory_rules.memory import format_bytes
 
 from . import bundle, careful, page, publishing, report, since_last
 from .bundle import Bundle
@@ -23,7 +24,7 @@ from .lower_bounds import with_killed
 from .readers import read
 from .records import MOST_ROWS, ToolRecords
 from .sizing_config import SizingConfig
-from .tool_page import page_of, requested_text
+from .tool_page import page_of
 from .training import Trained, train_tool
 from .usual import usual_of
 from .workers import at_the_same_time
@@ -208,8 +209,9 @@ def _save(trained: Trained, plan: Plan) -> bool:
     for outcome in trained.outcomes:
         if outcome.parameters:
             print(f"{tool}: best {outcome.rung.name} {outcome.parameters}")
-    if trained.bundle.sizing.held_bytes is not None:
-        print(f"{tool}: {trained.following.why}; held at {requested_text(trained.bundle.sizing)}")
+    held_bytes = trained.bundle.sizing.held_bytes
+    if held_bytes is not None:
+        print(f"{tool}: {trained.following.why}; its request is held at {format_bytes(held_bytes)}")
     before = None if plan.force else _before(tool, plan)
     why_not = before and careful.objection(before, trained)
     if before and why_not:
