@@ -16,7 +16,7 @@ from .wording import percent_text
 
 # With fewer jobs their difference is chance.
 LEAST_JOBS = 20
-# So much more waste is chance as well: two trainings on halves of the same jobs differ by as much.
+# So much more waste is taken for chance as well: else half of all trainings on jobs like the old ones would be refused.
 _TOLERANCE = 1.05
 
 

@@ -25,13 +25,13 @@ from .records import JobRecord
 LEAST_JOBS = 30
 # The newest tell most of the requests of today, and more cost seconds.
 _MOST_JOBS = 3000
-# Of hundreds of tools at a time: as many as 1 KB each leave room for.
-_MOST_WATCHED = 1000
+# Of hundreds of tools at the same time: a record takes 2 to 3 KB.
+_MOST_WATCHED = 400
 # A loop whose peak rises with less than the root of the request ends within the square of its margin; above, its end
 # is the margin to the power of 1 / (1 - elasticity), and at 1 there is none.
 _FOLLOWS_FROM = 0.5
 _Z = 1.959964
-# Below 1 % the requests of like jobs are alike.
+# Below half a percent the requests of like jobs are alike.
 _LEAST_SPREAD = 0.005
 # How many jobs a job is compared with, and the share of jobs that have so many like them.
 _LIKE_JOBS, _ALIKE_SHARE = 5, 0.75
