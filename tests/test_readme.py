@@ -92,6 +92,9 @@ def test_every_setting_of_the_rule_is_in_the_table() -> None:
         ("trainer", ["backtest"]),
         ("trainer", ["check-rule"]),
         ("trainer", ["roll-back"]),
+        ("trainer", ["inspect"]),
+        ("trainer", ["export"]),
+        ("trainer", ["compile-tpv"]),
         ("service", []),
     ],
 )

@@ -140,6 +140,20 @@ def test_a_faulty_row_is_told_in_the_verdict(tmp_path: Path) -> None:
     assert (tool.verdict, "line 3: in: 'many' is no number" in tool.why) == ("unusable", True)
 
 
+def test_a_tool_whose_peak_follows_its_request_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    records = []
+    for number in range(60):
+        requested_bytes = (4 + number // 30) * GIB
+        peak_bytes = requested_bytes * 9 // 10 + number % 7 * MIB
+        records.append(replace(job(number), requested_bytes=requested_bytes, peak_bytes=peak_bytes))
+    [tool] = of(tmp_path, records).tools
+    assert tool.follows_request.startswith("follows its request")
+    assert of(tmp_path, list(map(job, range(60)))).tools[0].follows_request == ""
+    canonical.write(records, tmp_path / "jobs.parquet")
+    assert main(["inspect", str(tmp_path / "jobs.parquet")]) == 0
+    assert "star: follows its request" in capsys.readouterr().out
+
+
 def test_real_files_are_inspected() -> None:
     path = DATA / "usegalaxy_eu" / "fastqc-0.72-with-faulty-rows.txt"
     if not path.is_file():

@@ -45,7 +45,7 @@ def test_the_shipped_file_says_what_holds_without_a_file() -> None:
 
 
 def test_the_shipped_file_names_every_setting_once() -> None:
-    every = {"failure_cap", "largest_node", "floor", "ceiling", "round_up_to", "genomes", "tools"}
+    every = {"failure_cap", "largest_node", "floor", "ceiling", "round_up_to", "hold", "genomes", "tools"}
     assert set(yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))) == every
 
 
@@ -53,6 +53,7 @@ def test_the_examples_in_the_shipped_file_are_right_once_they_are_no_comment(tmp
     text = SHIPPED.read_text(encoding="utf-8").replace("\n#  ", "\n  ")
     config = load_sizing(written(tmp_path, text))
     assert config.settings("trinity").failure_cap == 0.1
+    assert config.settings("picard_MarkDuplicates").held_bytes == 12 * GIB
     assert config.settings(f"{FAMILY}/2.5.3").limits == Limits(4 * GIB, 256 * GIB, 64 * MIB)
 
 
@@ -295,3 +296,19 @@ def test_whatever_the_file_holds_it_loads_or_is_refused(folder: Path, text: str)
 def test_a_config_may_be_made_without_a_file() -> None:
     config = SizingConfig(node_bytes=GIB, tools={"star": {"failure_cap": None}})
     assert (config.settings("star").failure_cap, config.settings("other").failure_cap) == (None, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("hold", "expected"), [("auto", (True, None)), ("Never", (False, None)), ("2 GiB", (True, 2 * GIB))]
+)
+def test_what_is_done_with_a_tool_that_follows_its_request(
+    hold: str, expected: tuple[bool, int | None], tmp_path: Path
+) -> None:
+    config = load_sizing(written(tmp_path, f"hold: 1 GiB\ntools: {{jvm: {{hold: {hold}}}}}\n"))
+    found = config.settings("jvm")
+    assert (found.may_hold, found.held_bytes) == expected
+    assert config.settings("other").held_bytes == GIB
+
+
+def test_a_hold_that_is_none_is_refused(tmp_path: Path) -> None:
+    assert "hold: expected auto, never or an amount; found" in refusal(written(tmp_path, "hold: often\n"))

@@ -1,4 +1,4 @@
-"""The trainer's command line: python -m trainer train | backtest | inspect | check-rule | builds ..."""
+"""The trainer's command line: python -m trainer export | inspect | train | backtest | report-requests ..."""
 
 import argparse
 import os
@@ -8,7 +8,16 @@ from pathlib import Path
 
 from galaxy_memory_rules.errors import BundleError, ConfigError
 
-from . import backtest_run, builds, check_rule, compile_tpv_run, export_run, inspect_run, signing
+from . import (
+    backtest_run,
+    builds,
+    check_rule,
+    compile_tpv_run,
+    export_run,
+    inspect_run,
+    report_requests,
+    signing,
+)
 from .options import add_input, add_most_rows, add_sizing, sizing_of
 
 DONE, SOME_FAILED, USAGE = 0, 1, 2
@@ -39,6 +48,9 @@ def _train(options: argparse.Namespace) -> int:
         options.report,
         signing.read_key(options.signing_key) if options.signing_key else None,
         options.most_rows,
+        options.decisions,
+        options.since_last,
+        options.force,
         options.cluster,
     )
     return SOME_FAILED if train_all(plan) else DONE
@@ -53,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_export(commands)
     builds.add_commands(commands)
     _add_compile_tpv(commands)
+    report_requests.add_command(commands)
     _add_inspect(commands)
     return parser
 
@@ -77,6 +90,25 @@ def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         type=Path,
         metavar="FILE",
         help="sign what is published with this key of 32 bytes or more, for a service with the same signing_key_file",
+    )
+    train.add_argument(
+        "--decisions",
+        type=Path,
+        nargs="+",
+        default=(),
+        metavar="FILE",
+        help="the rule's decision log: attempts that were killed for their memory, which Galaxy keeps no metrics of, "
+        "are learned from too",
+    )
+    train.add_argument(
+        "--since-last",
+        action="store_true",
+        help="train only tools with enough new jobs since their last training, or with another cap or other limits",
+    )
+    train.add_argument(
+        "--force",
+        action="store_true",
+        help="publish a bundle even if it does worse than the one before on the newest jobs, which neither has seen",
     )
     add_most_rows(train)
     add_sizing(train)

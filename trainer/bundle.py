@@ -50,7 +50,8 @@ class Bundle:
     facts : mapping
         What a person or another program wants to know: ``file``, ``label``, ``model`` (name, source, parameters),
         ``rows`` (used, dropped and flagged, by reason), ``limit_bytes``, ``sizes_bytes`` (smallest, median and largest
-        of each input), ``scores``, ``held_out``, ``cap_curve``, ``versions``.
+        of each input), ``scores``, ``held_out``, ``cap_curve``, ``versions``, ``seen`` (how many jobs there were, and
+        when the newest was created), ``follows_request``.
     build : str
         Hash of the manifest, empty before it is saved.
     memory_bytes : int

@@ -114,13 +114,14 @@ def _time(history: History, seed: Optional[int], step: Optional[int]) -> list[Di
     rows, divisions = np.arange(len(history)), []
     begin = max(round(_FIRST_SHARE * len(rows)), 1)
     while begin < len(rows):
-        end = begin + (step or _usual_step(begin))
+        end = begin + (step or usual_step(begin))
         divisions.append(Division(rows[:begin], rows[begin:end]))
         begin = end
     return divisions
 
 
-def _usual_step(n_past: int) -> int:
+def usual_step(n_past: int) -> int:
+    """Return after how many new jobs to learn anew."""
     return max(_LEAST_STEP, min(_MOST_STEP, round(_STEP_SHARE * n_past)))
 
 

@@ -16,6 +16,7 @@ from .learning import Learned
 from .records import ToolRecords
 from .replay import Replay
 from .scoring import Outcome
+from .since_last import newest_seconds
 
 
 def facts_of(
@@ -57,6 +58,8 @@ def facts_of(
             "dropped": dict(found.dropped + cleaned.dropped),
             "flagged": dict(cleaned.flagged),
         },
+        # what `train --since-last` compares with the next time
+        "seen": {"jobs": len(found.records) + found.sampled, "newest_seconds": newest_seconds(found)},
         "limit_bytes": cleaned.limit_bytes,
         "sizes_bytes": _ranges(learned.schema, history),
         "scores": _scores(outcome) if outcome else None,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Optional
 
 from .families import pool_versions
+from .following import Verdict, following
 from .hygiene import AT_LIMIT_SHARE, FAILED_EARLY, REPEATED, TIMES_ASSIGNED, Cleaned, clean
 from .readers import read_opened
 from .readers.dialects import open_source
@@ -50,6 +51,8 @@ class ToolInspection:
         That tell no size of any input.
     measures : dict of str to int
         Which metric or column the peaks came from.
+    follows_request : str
+        The evidence that its peak follows its own request; empty where there is none.
     verdict : str
         ``enough``, ``few``, ``too few`` or ``unusable``.
     more_jobs : int
@@ -69,6 +72,7 @@ class ToolInspection:
     page_cache: int
     without_sizes: int
     measures: dict[str, int]
+    follows_request: str
     verdict: str
     more_jobs: int
     why: str
@@ -183,10 +187,16 @@ def _of_tool(found: ToolRecords) -> ToolInspection:
         sum(map(_is_page_cache, cleaned.records, cleaned.censored)),
         sum(not any(dataset.size_bytes for dataset in record.job.inputs) for record in found.records),
         dict(Counter(record.peak_metric for record in found.records)),
+        _follows(cleaned.records),
         verdict,
         more_jobs,
         why,
     )
+
+
+def _follows(records: Sequence[JobRecord]) -> str:
+    told = following(records)
+    return told.why if told.verdict is Verdict.FOLLOWS else ""
 
 
 def _is_page_cache(record: JobRecord, censored: bool) -> bool:

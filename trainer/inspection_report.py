@@ -45,6 +45,8 @@ def _lines(found: Inspection) -> Iterator[str]:
     for tool in found.tools:
         if tool.unusable or tool.marked:
             yield f"  {tool.tool}: {_told(tool)}"
+        if tool.follows_request:
+            yield f"  {tool.tool}: {tool.follows_request}; a training holds its request at what was enough"
 
 
 def _cells(tool: ToolInspection) -> tuple[str, ...]:

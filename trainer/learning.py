@@ -45,12 +45,18 @@ class Settings:
         Genome length by build; the shipped table where it is not given.
     usual : Usual
         What is usual at other tools, for those with few jobs.
+    may_hold : bool
+        Whether a tool whose peak is found to follow its own request is held at what was enough.
+    held_bytes : int or None
+        What its first requests are held at; None where they follow the model.
     """
 
     failure_cap: Optional[float] = 0.05
     limits: Limits = Limits()
     genomes: Optional[Mapping[str, int]] = None
     usual: Usual = Usual()
+    may_hold: bool = True
+    held_bytes: Optional[int] = None
 
 
 @dataclass(frozen=True)
@@ -167,4 +173,5 @@ def _rule(sample: Sample, rung: Rung, trial: Trial, typical_bytes: float, settin
         sizes=Sizes.learn(sample.schema, list(sample.jobs), peaks_bytes, covered),
         tool_bytes=int(np.quantile(peaks_bytes, covered, method="higher")),
         limits=settings.limits,
+        held_bytes=settings.held_bytes,
     )

@@ -31,8 +31,8 @@ def add_most_rows(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_sizing(parser: argparse.ArgumentParser) -> None:
-    """Add what an administrator decides about sizing, and how many tools are done at the same time."""
+def add_cap(parser: argparse.ArgumentParser) -> None:
+    """Add what an administrator decides about sizing."""
     parser.add_argument(
         "-s", "--sizing", type=Path, metavar="FILE", help="YAML as config/sizing.yml; else its defaults"
     )
@@ -43,6 +43,11 @@ def add_sizing(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="share of first attempts that may run out of memory, or `none` to count the cost alone (default 0.05)",
     )
+
+
+def add_sizing(parser: argparse.ArgumentParser) -> None:
+    """Add the same, and how many tools are done at the same time."""
+    add_cap(parser)
     parser.add_argument(
         "--jobs",
         type=positive,
@@ -53,7 +58,7 @@ def add_sizing(parser: argparse.ArgumentParser) -> None:
 
 
 def sizing_of(options: argparse.Namespace) -> "SizingConfig":
-    """Return what `add_sizing` lets an administrator decide.
+    """Return what `add_cap` lets an administrator decide.
 
     Raises
     ------

@@ -21,6 +21,7 @@ UNSEEN_REFERENCE = "unseen_reference"
 UNSEEN_CATEGORY = "unseen_category"
 MISSING_INPUT = "missing_input"
 UNKNOWN_VERSION = "unknown_version"
+FOLLOWS_REQUEST = "follows_request"
 # Of the peaks above a request that was not enough: three in four retries succeed at once, few hold much too much.
 _RETRY_QUANTILE = 0.75
 # What half of is spent on a version that was not recorded, where no cap is set.
@@ -68,6 +69,9 @@ class SizingRule:
         What keeps the failure cap over all recorded peaks of the tool, whatever their inputs.
     limits : Limits
         Floor, ceiling and rounding.
+    held_bytes : int or None
+        What is requested first of a tool whose peak follows its own request, whatever the model believes; None for all
+        other tools.
     """
 
     failure_cap: Optional[float]
@@ -79,6 +83,7 @@ class SizingRule:
     sizes: Sizes
     tool_bytes: int
     limits: Limits = Limits()
+    held_bytes: Optional[int] = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `from_dict` reads; what is familiar is kept as arrays."""
@@ -185,8 +190,12 @@ def _request(
     rule: SizingRule,
 ) -> Request:
     story = _Story()
-    _begin(story, distribution, familiarity, first_bytes, job, rule)
-    _guard(story, distribution, job, features, schema, rule)
+    if rule.held_bytes is None:
+        _begin(story, distribution, familiarity, first_bytes, job, rule)
+        _guard(story, distribution, job, features, schema, rule)
+    else:
+        story.guards.append(FOLLOWS_REQUEST)
+        story.becomes(rule.held_bytes, "its peak follows its own request: held at what was enough")
     _retry(story, distribution, job)
     return _limit(story, rule.limits)
 

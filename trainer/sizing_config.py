@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 from galaxy_memory_rules.errors import ConfigError
 from galaxy_memory_rules.memory import format_bytes
@@ -16,9 +16,9 @@ from . import genomes
 from .hygiene import LARGEST_NODE_BYTES
 from .learning import Settings
 from .policy import Limits
-from .sizing_values import parse_cap, parse_ceiling, parse_paths
+from .sizing_values import parse_cap, parse_ceiling, parse_hold, parse_paths
 
-_TOOL_KEYS = ("failure_cap", "floor", "ceiling")
+_TOOL_KEYS = ("failure_cap", "floor", "ceiling", "hold")
 _KEYS = (*_TOOL_KEYS, "largest_node", "round_up_to", "genomes", "tools")
 
 
@@ -66,6 +66,7 @@ def load_sizing(path: Path) -> SizingConfig:
         failure_cap=fields.read("failure_cap", parse_cap, Settings.failure_cap),
         limits=_limits(fields, Limits(ceiling_bytes=node_bytes, round_up_bytes=step_bytes), node_bytes),
         genomes=_genomes(fields),
+        **_hold(fields),
     )
     tools = fields.inner("tools")
     return SizingConfig(
@@ -96,7 +97,17 @@ def _differing(fields: Section, otherwise: Limits, node_bytes: int) -> Mapping[s
     differing: dict[str, Any] = {"limits": _limits(fields, otherwise, node_bytes)}
     if "failure_cap" in fields.content:
         differing["failure_cap"] = fields.read("failure_cap", parse_cap, None)
+    if "hold" in fields.content:
+        differing.update(_hold(fields))
     return differing
+
+
+def _hold(fields: Section) -> dict[str, Any]:
+    """Return the fields of `Settings` for tools whose peak follows their own request."""
+    otherwise: Union[bool, int] = True
+    hold: Union[bool, int] = fields.read("hold", parse_hold, otherwise)
+    is_amount = not isinstance(hold, bool)
+    return {"may_hold": is_amount or hold, "held_bytes": hold if is_amount else None}
 
 
 def _genomes(fields: Section) -> Optional[Mapping[str, int]]:

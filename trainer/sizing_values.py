@@ -2,10 +2,12 @@
 
 import math
 from pathlib import Path
-from typing import Optional
+from typing import Optional, Union
 
 from galaxy_memory_rules.memory import format_bytes
 from galaxy_memory_rules.values import parse_amount_above_0, shown
+
+_HOLD = {"auto": True, "never": False}
 
 
 def parse_cap(value: object) -> Optional[float]:
@@ -48,6 +50,22 @@ def parse_ceiling(value: object, node_bytes: int) -> int:
         largest = format_bytes(node_bytes)
         raise ValueError(f"expected an amount not above the largest node's {largest}, found {shown(value)}")
     return ceiling_bytes
+
+
+def parse_hold(value: object) -> Union[bool, int]:
+    """Read what is done with a tool whose peak follows its own request.
+
+    Returns
+    -------
+    bool or int
+        Whether its request is held once that is recognised (``auto``, ``never``), or what it is held at in any case.
+    """
+    if isinstance(value, str) and value.strip().lower() in _HOLD:
+        return _HOLD[value.strip().lower()]
+    try:
+        return parse_amount_above_0(value)
+    except ValueError as error:
+        raise ValueError(f"expected auto, never or an amount; found {shown(value)}") from error
 
 
 def parse_paths(value: object, folder: Path) -> list[Path]:

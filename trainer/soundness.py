@@ -79,6 +79,7 @@ def _require_sizing(sizing: SizingRule) -> None:
     _require_whole("sizing.sizes.largest_bytes", sizing.sizes.largest_bytes.values(), 0, MAX_SIZE_BYTES)
     _require_numbers("sizing.sizes.slope", [sizing.sizes.slope], 0, _MOST)
     _require_whole("sizing.sizes.start_bytes", [sizing.sizes.start_bytes], -_MOST, _MOST)
+    _require_whole("sizing.held_bytes", [] if sizing.held_bytes is None else [sizing.held_bytes], 1, MAX_SIZE_BYTES)
     limits = sizing.limits
     _require_whole("sizing.limits.round_up_bytes", [limits.round_up_bytes], 1, MAX_SIZE_BYTES)
     _require_whole("sizing.limits.ceiling_bytes", [limits.ceiling_bytes], 1, MAX_SIZE_BYTES)

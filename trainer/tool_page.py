@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from galaxy_memory_rules.memory import format_bytes
+
 from .choice import Choice
 from .familiarity import Familiarity
 from .learning import Learned
@@ -59,6 +61,8 @@ def page_of(trained: Trained, held_out: HeldOut) -> ToolPage:
 
 def requested_text(rule: SizingRule) -> str:
     """Say what is requested, and how it differs from one kind of jobs to another where it does."""
+    if rule.held_bytes is not None:
+        return f"{format_bytes(rule.held_bytes)}, which was enough: its peak follows its own request"
     jobs_on: dict[tuple[str, str], list[str]] = {}
     for familiarity, jobs in _JOBS_ON.items():
         # where references are not told apart no job is on a new one

@@ -1,7 +1,7 @@
 """From the records of one tool to its bundle: every model is searched, tried and scored, the least wasteful is kept."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Optional
 
 import joblib
@@ -14,6 +14,7 @@ from .candidates import Candidate
 from .distribution import Vector
 from .facts import facts_of
 from .features import FeatureSchema
+from .following import Following, Verdict, following
 from .history import History
 from .hygiene import Cleaned, clean
 from .learning import Learned, Settings, learn
@@ -65,6 +66,8 @@ class Trained:
         None where there are too few jobs to hold some out.
     cleaned : Cleaned
         What became of the records.
+    following : Following
+        Whether the tool's peak follows its own request.
     """
 
     bundle: Bundle
@@ -72,6 +75,7 @@ class Trained:
     outcomes: list[Outcome]
     held_out: Optional[HeldOut]
     cleaned: Cleaned
+    following: Following
 
 
 def train_tool(
@@ -81,6 +85,7 @@ def train_tool(
     workers: int = 1,
     progress: Progress = lambda: None,
     node_bytes: Optional[int] = None,
+    held_before_bytes: Optional[int] = None,
 ) -> Trained:
     """Train every model on a tool's records and build the bundle of the one that wastes least under the cap.
 
@@ -98,6 +103,8 @@ def train_tool(
         Called after each fit of a search.
     node_bytes : int, optional
         The memory of the largest node: what is above it is no peak.
+    held_before_bytes : int, optional
+        What the tool's requests are held at today, if they are.
 
     Raises
     ------
@@ -109,7 +116,8 @@ def train_tool(
         If a candidate cannot be fitted with the parameters it was given.
     """
     cleaned = usable(found, node_bytes)
-    history = History.of(cleaned.records, cleaned.censored)
+    history, followed = History.of(cleaned.records, cleaned.censored), following(cleaned.records)
+    settings = _held(settings, followed, held_before_bytes)
     # threads: the fits release the interpreter, no matrix is copied, and Ctrl-C leaves no process behind
     with joblib.parallel_config(backend="threading", n_jobs=workers):
         searched, outcomes, held_out = _try(history, candidates, settings, progress)
@@ -118,8 +126,19 @@ def train_tool(
     neighbours = Neighbours.learn(learned.schema, [learned.schema.features(job) for job in history.jobs])
     scores = next((one for one in outcomes if one.rung.name == learned.rung.name), None)
     facts = facts_of(found, cleaned, history, learned, best.parameters, scores, held_out.outcome if held_out else None)
+    facts["follows_request"] = followed.to_dict()
     bundle = Bundle(found.tool, learned.schema, learned.model, neighbours, learned.rule, facts)
-    return Trained(bundle, learned, outcomes, held_out, cleaned)
+    return Trained(bundle, learned, outcomes, held_out, cleaned, followed)
+
+
+def _held(settings: Settings, followed: Following, held_before_bytes: Optional[int]) -> Settings:
+    """Decide whether a tool's requests are held: it stays so until its requests vary enough to show otherwise."""
+    if settings.held_bytes is not None or not settings.may_hold:
+        return settings
+    goes_on = followed.verdict is Verdict.UNKNOWN and held_before_bytes is not None
+    if followed.verdict is Verdict.FOLLOWS or goes_on:
+        return replace(settings, held_bytes=followed.hold_bytes(settings.failure_cap) or held_before_bytes)
+    return settings
 
 
 def usable(found: ToolRecords, node_bytes: Optional[int] = None) -> Cleaned:
