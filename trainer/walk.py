@@ -32,6 +32,8 @@ class Walk:
     ----------
     keys : int array of shape (n_inner,)
         Column and threshold of each inner node in one number, ascending.
+    columns : int array of shape (n_columns,)
+        The column's part of a key.
     borders : int array of shape (n_columns + 1,)
         Where the nodes of each column begin, doubled, and where those of the last one end.
     children : int array of shape (2 * n_nodes,)
@@ -43,6 +45,7 @@ class Walk:
     """
 
     keys: Keys
+    columns: Keys
     borders: Nodes
     children: Nodes
     roots: Nodes
@@ -65,22 +68,23 @@ class Walk:
             If they are not those of whole trees.
         """
         first_child = _first_children(inner, roots)
-        keys = _keys(feature, threshold)
+        keys = _column_part(feature) + _value_part(threshold)
         order = keys.argsort()
         keys = keys[order]
-        borders = 2 * keys.searchsorted(np.arange(n_columns + 1) << 32)
+        columns = _column_part(np.arange(n_columns + 1))
+        borders = 2 * keys.searchsorted(columns - 2**31)
         nodes = np.flatnonzero(inner)[order]
         number = np.empty(len(inner), dtype=np.intp)
         number[nodes] = np.arange(0, 2 * len(nodes), 2)
         number[~inner] = leaves = np.arange(2 * len(nodes), 2 * len(inner), 2)
         first = first_child[nodes]
         children = np.concatenate([np.column_stack([number[first], number[first + 1]]).ravel(), leaves.repeat(2)])
-        return cls(keys, borders, children, number[roots], _depth(roots, first_child))
+        return cls(keys, columns[:-1], borders, children, number[roots], _depth(roots, first_child))
 
     def leaves(self, matrix: Matrix) -> Nodes:
         """Return the number of the leaf of each row in each tree, counted over all trees, shape (n_rows, n_trees)."""
         # thresholds of a lower column, or of the same and below the cell
-        passed = 2 * self.keys.searchsorted(_keys(np.arange(matrix.shape[1]), matrix))
+        passed = 2 * self.keys.searchsorted(self.columns + _value_part(matrix))
         nodes = self._of_one(passed[0])[None, :] if len(matrix) == 1 else self._of_many(passed)
         return (nodes >> 1) - len(self.keys)
 
@@ -119,11 +123,16 @@ class Walk:
 _SECOND_OR_FIRST = np.tile(np.array([1, 0], dtype=np.uint8), 2**16 + 1)
 
 
-def _keys(column: npt.NDArray[Any], value: npt.NDArray[np.float32]) -> Keys:
-    """Return numbers that are ordered by column first and then by value."""
+def _column_part(column: npt.NDArray[Any]) -> Keys:
+    """Return numbers between which those of `_value_part`, of 32 bits with a sign, find room."""
+    return (column.astype(np.int64) << 32) + 2**31
+
+
+def _value_part(value: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
+    """Return integers that are ordered as the values are."""
     # the bits of a float are ordered as an integer's, those of negative ones the other way round; -0 + 0 is 0
     bits = (value + np.float32(0)).view(np.int32)
-    return (column.astype(np.int64) << 32) + 2**31 + (bits ^ ((bits >> 31) & _MAGNITUDE))
+    return np.asarray(bits ^ ((bits >> 31) & _MAGNITUDE))
 
 
 def _first_children(inner: npt.NDArray[np.bool_], roots: Nodes) -> Nodes:
