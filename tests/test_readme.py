@@ -22,6 +22,7 @@ from trainer.backtest_run import DIVISIONS
 from trainer.peers import peers
 from trainer.policy import (
     BEYOND_TRAINING_SIZES,
+    FOLLOWS_REQUEST,
     MISSING_INPUT,
     UNKNOWN_VERSION,
     UNSEEN_CATEGORY,
@@ -95,6 +96,7 @@ def test_every_setting_of_the_rule_is_in_the_table() -> None:
         ("trainer", ["inspect"]),
         ("trainer", ["export"]),
         ("trainer", ["compile-tpv"]),
+        ("trainer", ["report-requests"]),
         ("service", []),
     ],
 )
@@ -134,7 +136,14 @@ def test_every_setting_of_sizing_is_in_the_table() -> None:
 
 def test_every_guard_is_in_the_table() -> None:
     text = README.read_text()
-    for guard in (BEYOND_TRAINING_SIZES, MISSING_INPUT, UNKNOWN_VERSION, UNSEEN_CATEGORY, UNSEEN_REFERENCE):
+    for guard in (
+        BEYOND_TRAINING_SIZES,
+        FOLLOWS_REQUEST,
+        MISSING_INPUT,
+        UNKNOWN_VERSION,
+        UNSEEN_CATEGORY,
+        UNSEEN_REFERENCE,
+    ):
         assert f"| `{guard}` |" in text
 
 

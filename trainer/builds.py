@@ -9,7 +9,7 @@ from typing import Any, Optional
 
 from galaxy_memory_rules.errors import BundleError, ConfigError
 
-from . import bundle, publishing
+from . import publishing
 from .manifest import read_manifest
 
 _HEADER = ("tool", "build", "state", "published (UTC)", "rows", "promised", "achieved")
@@ -110,6 +110,9 @@ def _before_current(home: Path) -> Path:
 
 
 def _point(home: Path, name: str, folder: Path) -> str:
+    # every command imports this file, and few of them need numpy
+    from . import bundle
+
     bundle.load_build(folder)
     try:
         publishing.point(home, name, folder.name)
