@@ -16,8 +16,8 @@ from .predictor import Predictor
 from .settings import ServiceSettings
 
 MAX_BATCH_JOBS = 10_000
-# After so many jobs of a batch others get their turn: a few milliseconds.
-JOBS_AT_ONCE = 200
+# After so many jobs of a batch others get their turn: ten milliseconds. More at once take no less time each.
+JOBS_AT_ONCE = 50
 # What a model's numbers may lead to where they are not numbers any more.
 _NONSENSE = (ArithmeticError, ValueError, Warning)
 

@@ -13,6 +13,7 @@ from conftest import serve, train
 
 from service.app import create_app
 from service.door import Door
+from service.predicting import JOBS_AT_ONCE
 from service.predictor import Predictor
 from service.settings import ServiceSettings
 from trainer.training import Trained
@@ -106,7 +107,7 @@ def test_a_batch_never_mixes_two_builds(door: Door, held: SimpleNamespace, tmp_p
     async def swapped() -> list[Any]:
         batch = asyncio.create_task(post(door, "/v1/predict/batch", {"jobs": [job(5)] * 1000}))
         # past reading the 1,000, and into predicting them
-        for _ in range(8):
+        for _ in range(1000 // JOBS_AT_ONCE + 3):
             await asyncio.sleep(0)
         assert not batch.done()
         held.predictor = newer

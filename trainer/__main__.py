@@ -59,14 +59,15 @@ def _train(options: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m trainer", description="Learn from recorded jobs.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    # in the order in which they are needed
+    _add_export(commands)
+    _add_inspect(commands)
     _add_train(commands)
     _add_backtest(commands)
     _add_check_rule(commands)
-    _add_export(commands)
+    report_requests.add_command(commands)
     builds.add_commands(commands)
     _add_compile_tpv(commands)
-    report_requests.add_command(commands)
-    _add_inspect(commands)
     return parser
 
 
