@@ -142,10 +142,10 @@ def many(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
         home = root / tool
         if number >= 96:
             damage.put(home, "estimator.skops", evil[number - 96])
-        elif 20 <= number < 92:
+        elif 20 <= number < 84:
             path = chance.choice(sorted(publishing.current_build(home).iterdir()))
             path.write_bytes((damage.flipped, damage.cut)[number % 2](path.read_bytes(), chance))
-        if 84 <= number < 92:
+        elif 84 <= number < 92:
             damage.put(home, "bins.npy", pickle.dumps(np.zeros(3)) if number % 2 else b"\x93NUMPY\x01\x00")
     return root
 
