@@ -38,6 +38,8 @@ class Connections(ServerState):
     idle, receiving : dict
         Connections on which nothing is happening, and those with a part of a request, each with the time since when
         and the longest first: time does not run backwards, and who comes anew comes last.
+    unread : dict
+        Connections whose clients do not fetch their answers, with the time since when, the longest first.
     held : list
         Connections that are about to hear that there is too much to do.
     """
@@ -48,6 +50,7 @@ class Connections(ServerState):
         self.closing = False
         self.idle: dict[Protocol, float] = {}
         self.receiving: dict[Protocol, float] = {}
+        self.unread: dict[Protocol, float] = {}
         self.held: list[Protocol] = []
         self._lined_up: deque[Callable[[], None]] = deque()
         self._starts = 0
@@ -99,13 +102,16 @@ class Connections(ServerState):
             connection.say_busy()
 
     def sweep(self, now: float) -> None:
-        """Close what has been idle, or has been sending its request, for too long."""
+        """Close what has been idle, sending its request, or not fetching its answer for too long."""
         for connection in _since(self.idle, now - self._keep_alive_seconds):
             self.forget(connection)
             connection.drop()
         for connection in _since(self.receiving, now - self._receive_seconds):
             self.forget(connection)
             connection.refuse_slow()
+        for connection in _since(self.unread, now - self._keep_alive_seconds):
+            self.unread.pop(connection)
+            connection.drop()
 
 
 def _since(waiting: dict["Protocol", float], before: float) -> list["Protocol"]:

@@ -84,8 +84,20 @@ class Protocol(HttpToolsProtocol):
         """Forget the connection."""
         self._held = False
         self._all.forget(self)
+        self._all.unread.pop(self, None)
         self._let_go()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Note that the client does not fetch its answers; what waits behind them keeps nobody else out."""
+        super().pause_writing()
+        self._all.unread[self] = self.loop.time()
+        self._let_go()
+
+    def resume_writing(self) -> None:
+        """Go on: it fetches them."""
+        super().resume_writing()
+        self._all.unread.pop(self, None)
 
     def data_received(self, data: bytes) -> None:
         """Read on, and note whether a request is whole, or since when it has been arriving."""
@@ -227,7 +239,7 @@ class Protocol(HttpToolsProtocol):
         self._all.idle[self] = self.loop.time()
 
     def _take_in_hand(self) -> None:
-        if not self._in_hand:
+        if not self._in_hand and self not in self._all.unread:
             self._in_hand = True
             self._all.working += 1
 

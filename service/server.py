@@ -147,7 +147,8 @@ class Server(uvicorn.Server):
     def _is_answering(self, closed: float) -> bool:
         elapsed_seconds = asyncio.get_running_loop().time() - closed
         arriving = self._state.receiving and elapsed_seconds < _PATIENCE_SECONDS
-        return bool(self._state.working or self._state.held or arriving or elapsed_seconds < _GLANCE_SECONDS)
+        waiting = self._state.working or self._state.held or self._state.unread
+        return bool(waiting or arriving or elapsed_seconds < _GLANCE_SECONDS)
 
     def _is_sending(self) -> bool:
         return any(connection.transport.get_write_buffer_size() for connection in self._state.connections)

@@ -189,3 +189,15 @@ def test_what_a_client_does_not_fetch_is_not_kept_for_it(models: Path) -> None:
                 while part := connection.recv(1 << 20):
                     received += len(part)
         assert received < length
+
+
+def test_clients_that_fetch_nothing_keep_nobody_else_out(models: Path) -> None:
+    with serving.served(models, "--max-concurrency", "2", "--drain-seconds", "0") as url, ExitStack() as stack:
+        crowd = [stack.enter_context(connect(url)) for _ in range(4)]
+        for connection in crowd:
+            # several megabytes of answers, far more than the system keeps for a connection
+            connection.sendall(get("/openapi.json") * 300)
+        time.sleep(2)
+        with connect(url) as other:
+            other.sendall(post(JOB))
+            assert answer(other)[0] == 200
