@@ -34,11 +34,6 @@ def recommend(found: Bundle, jobs: Sequence[JobDescription]) -> list[MemoryRecom
     return [_answer(found, *one) for one in zip(beliefs, peaks_bytes, requests, completed, strict=True)]
 
 
-def source(found: Bundle) -> str:
-    """Name the rung that answers with a bundle: ``forest``, ``line``, ``pooled``, ``static`` or another's class."""
-    return str(found.facts["model"]["source"])
-
-
 def _answer(
     found: Bundle, distribution: Distribution, peak_bytes: float, request: Request, completed: list[str]
 ) -> MemoryRecommendation:
@@ -48,7 +43,7 @@ def _answer(
         quantiles={str(quantile): distribution.quantile_bytes(quantile) for quantile in QUANTILES},
         failure_probability=round(distribution.exceedance(request.memory_bytes), 4),
         tool=found.tool,
-        source=source(found),
+        source=str(found.facts["model"]["source"]),
         bundle=found.name,
         guards=request.guards,
         reasons=(*_said(completed), *request.reasons),

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 from galaxy_memory_rules.errors import BundleError, ConfigError
 
@@ -71,6 +72,22 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+class _Room(Protocol):
+    """A module that has a command: what may be told, and what is done then."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None: ...
+
+    def run(self, options: argparse.Namespace) -> int: ...
+
+
+def _add(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, room: _Room, help: str, description: str
+) -> None:
+    command = commands.add_parser(name, help=help, description=description)
+    command.set_defaults(command=room.run)
+    room.add_arguments(command)
+
+
 def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     train = commands.add_parser(
         "train",
@@ -121,60 +138,60 @@ def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def _add_backtest(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    backtest = commands.add_parser(
+    _add(
+        commands,
         "backtest",
+        backtest_run,
         help="replay recorded jobs under our policy, its peers and the rule in force",
         description="Learn from a part of the recorded jobs and replay the others: what each policy would have wasted, "
         "and how many first attempts would have run out of memory.",
     )
-    backtest.set_defaults(command=backtest_run.run)
-    backtest_run.add_arguments(backtest)
 
 
 def _add_check_rule(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    check = commands.add_parser(
+    _add(
+        commands,
         "check-rule",
+        check_rule,
         help="look at memory_rules.yml and job_conf.yml before Galaxy's handlers are restarted",
         description="Check memory_rules.yml and job_conf.yml, ask the service once, and show for a job what the rule "
         "would request at each destination, and after an out-of-memory kill. Nothing is changed or recorded. Exit "
         "status: 0 fine, warnings allowed; 1 errors found; 2 usage.",
     )
-    check.set_defaults(command=check_rule.run)
-    check_rule.add_arguments(check)
 
 
 def _add_export(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    export = commands.add_parser(
+    _add(
+        commands,
         "export",
+        export_run,
         help="read finished jobs out of Galaxy's database or API into a file for each tool",
         description="Read finished jobs out of Galaxy's database or API: a Parquet file for each tool, which "
         "config/input_files.csv may name, or their folder. No user, history, file name or e-mail address is in them. "
         "Exit status: 0 done; 1 not read to the end, --resume goes on; 2 usage.",
     )
-    export.set_defaults(command=export_run.run)
-    export_run.add_arguments(export)
 
 
 def _add_compile_tpv(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    compiler = commands.add_parser(
+    _add(
+        commands,
         "compile-tpv",
+        compile_tpv_run,
         help="write each tool's memory as one expression for TPV, for servers without the service",
         description="Fit one `mem:` expression for each trained tool under the same failure cap, with its evidence in "
         "a comment, ready to be reviewed and given to TPV or to the shared database.",
     )
-    compiler.set_defaults(command=compile_tpv_run.run)
-    compile_tpv_run.add_arguments(compiler)
 
 
 def _add_inspect(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    inspect = commands.add_parser(
+    _add(
+        commands,
         "inspect",
+        inspect_run,
         help="say what a file of recorded jobs holds, what is wrong with it, and for which tools it is enough",
         description="Recognise the dialect of files or folders of recorded jobs, and say what they hold: tools, times, "
         "measures, what training would drop or mark and why, and for each tool whether there are enough jobs.",
     )
-    inspect.set_defaults(command=inspect_run.run)
-    inspect_run.add_arguments(inspect)
 
 
 if __name__ == "__main__":
