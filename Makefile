@@ -5,29 +5,35 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 # Galaxy's oldest Python, where there is one: the rule is tested there too
 PYTHON39 ?= $(shell for python in "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.9.*/bin/python python3.9; do \
-	$$python -c 'import venv, ensurepip' 2>/dev/null && echo $$python && break; done)
+	$$python -c '' 2>/dev/null && echo $$python && break; done)
 # the releases of Galaxy that the rule is tested with; fewer with make test-galaxy GALAXIES=26.1
 GALAXIES ?= 24.2 25.1 26.1
 # what a release of Galaxy is made of; left alone, an old galaxy-app takes the newest of the others and cannot start
 GALAXY_PARTS := app auth config data files job-execution job-metrics navigation objectstore schema tool-util \
 	tool-util-models tours util web-framework web-stack
 BIN := .venv/bin
+# uv takes seconds where pip takes minutes
+INSTALL := UV_SYSTEM_CERTS=1 $(BIN)/uv pip install -q
 # benches that take long, and have a target of their own
 OWN_TARGET := sizing service scale
 
-.PHONY: demo test lint bench bench-sizing bench-service bench-scale soak .wrk record test-galaxy test-galaxy-server \
-	test-recording clean
+.PHONY: demo test lint .environments bench bench-sizing bench-service bench-scale soak .wrk record test-galaxy \
+	$(GALAXIES:%=.test-galaxy-%) test-galaxy-server test-recording clean
 
 demo: .venv/ready
 	$(BIN)/python examples/demo.py
 
+# a process of tests for each core; the tests of a file share what it has started, and stay together
 test: lint $(if $(PYTHON39),.venv-39/ready)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# all that `make test` and `make test-galaxy` run in, side by side with make -j2
+.environments: .venv/ready $(if $(PYTHON39),.venv-39/ready) $(GALAXIES:%=.venv-galaxy-%/ready)
 
 bench: .venv/ready
 	for file in $(filter-out $(OWN_TARGET:%=tests/bench_%.py),$(wildcard tests/bench_*.py)); do $(BIN)/python $$file || exit 1; done
@@ -63,11 +69,12 @@ record: .venv/ready
 	$(BIN)/python examples/record_jobs.py
 
 # the real Galaxy classes, one environment for each release and without the trainer's packages, call the rule against
-# the real service; conftest.py is for the tests that have them
-test-galaxy: .venv/ready $(GALAXIES:%=.venv-galaxy-%/ready)
-	for galaxy in $(GALAXIES); do \
-		GMR_PYTHON=$(CURDIR)/$(BIN)/python .venv-galaxy-$$galaxy/bin/python -m pytest -m galaxy --noconftest \
-			-W ignore $(filter-out tests/test_galaxy_server.py,$(wildcard tests/test_galaxy_*.py)) || exit 1; done
+# the real service; conftest.py is for the tests that have them. Two releases at a time: make -j2 -O test-galaxy
+test-galaxy: $(GALAXIES:%=.test-galaxy-%)
+
+$(GALAXIES:%=.test-galaxy-%): .test-galaxy-%: .venv-galaxy-%/ready
+	GMR_PYTHON=$(CURDIR)/$(BIN)/python .venv-galaxy-$*/bin/python -m pytest -m galaxy --noconftest \
+		-W ignore $(filter-out tests/test_galaxy_server.py,$(wildcard tests/test_galaxy_*.py))
 
 # a real Galaxy 26.1 dispatches to a real Slurm, whose cgroups kill what takes too much: 8 minutes, the first time 12
 # and 1.2 GB; needs root, ../shared/galaxy-harness, Slurm, munge, a memory controller of cgroup v1, 2 cores and 5 GB of
@@ -82,23 +89,23 @@ test-recording: .venv/ready
 .venv/ready: setup.cfg pyproject.toml
 	@test -n "$(PYTHON)" || { echo "no Python 3.11 or later with venv found; name one with make PYTHON=..."; exit 2; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[trainer,service,dev]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check uv
+	$(INSTALL) --python $(BIN)/python -e '.[trainer,service,dev]' || \
+		$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[trainer,service,dev]'
 	@touch $@
 
-.venv-39/ready: setup.cfg
-	$(PYTHON39) -m venv .venv-39
-	.venv-39/bin/python -m pip install -q --disable-pip-version-check requests pyyaml
+.venv-39/ready: .venv/ready setup.cfg
+	$(BIN)/uv venv -q --clear --python $(PYTHON39) .venv-39
+	$(INSTALL) --python .venv-39/bin/python requests pyyaml
 	@touch $@
 
-# uv takes 20 s where pip takes two minutes and a half. gxformat2: its release 0.21 left out what Galaxy 24.2 imports
-.venv-galaxy-%/ready: setup.cfg
-	@test -n "$(PYTHON)" || { echo "no Python 3.11 or later with venv found; name one with make PYTHON=..."; exit 2; }
-	$(PYTHON) -m venv .venv-galaxy-$*
-	.venv-galaxy-$*/bin/python -m pip install -q --disable-pip-version-check uv
+# gxformat2: its release 0.21 left out what Galaxy 24.2 imports
+.venv-galaxy-%/ready: .venv/ready setup.cfg
+	$(BIN)/uv venv -q --clear --python $(BIN)/python .venv-galaxy-$*
 	printf 'galaxy-%s==$*.*\n' $(GALAXY_PARTS) >.venv-galaxy-$*/parts.txt
 	$(if $(filter 24.2,$*),echo 'gxformat2<0.21' >>.venv-galaxy-$*/parts.txt)
-	UV_SYSTEM_CERTS=1 .venv-galaxy-$*/bin/uv pip install -q --python .venv-galaxy-$*/bin/python \
-		-c .venv-galaxy-$*/parts.txt galaxy-app pytest $(if $(filter 26.1,$*),'total-perspective-vortex==3.3.*')
+	$(INSTALL) --python .venv-galaxy-$*/bin/python -c .venv-galaxy-$*/parts.txt \
+		galaxy-app pytest $(if $(filter 26.1,$*),'total-perspective-vortex==3.3.*')
 	@touch $@
 
 clean:

@@ -1,5 +1,6 @@
 """The real service in a process of its own."""
 
+import itertools
 import os
 import signal
 import socket
@@ -7,20 +8,26 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import requests
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_SECONDS = 60.0
+# below those that the kernel gives to whoever asks for any: nobody gets one between here and the start of its server;
+# each process of tests goes round from a place of its own
+_PORTS = range(10_000, 30_000)
+_places = itertools.count(os.getpid() * 997)
 
 
 def free_port() -> int:
     """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    while True:
+        port = _PORTS[next(_places) % len(_PORTS)]
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def start(models: Path, port: int, *options: str, python: str = sys.executable) -> "subprocess.Popen[bytes]":
