@@ -217,6 +217,7 @@ def test_what_is_loaded_can_be_listed_and_looked_at(client: TestClient) -> None:
     assert least <= line["achieved_failure_rate"] <= most
     assert line["test_rel"] >= 1
     assert line["wastage_saved_share"] == 1 - line["wastage_gbh"] / line["constant_wastage_gbh"]
+    assert line["wastage_unit"] == "GB·job"
     assert line["published_seconds"] == pytest.approx(time.time(), abs=3600)
     assert (line["censored_share"], line["limit_bytes"]) == (0, None)
     assert details["held_out"]["wastage_gbh"] == line["wastage_gbh"]

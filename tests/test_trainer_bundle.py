@@ -190,6 +190,7 @@ def test_a_bundle_that_the_version_before_wrote_is_refused_by_name() -> None:
         ),
         (lambda manifest, build: manifest["facts"].pop("constant"), "incomplete"),
         (lambda manifest, build: manifest["facts"].pop("run_seconds"), "incomplete"),
+        (lambda manifest, build: manifest["facts"].update(unit=None), "facts.unit"),
         (lambda manifest, build: manifest["facts"]["rows"].pop("censored"), "incomplete"),
         (lambda manifest, build: manifest["files"].pop("recorded_peaks.npy"), "recorded_peaks: missing"),
         (lambda manifest, build: manifest["sizing"]["limits"].update(more=1), "incomplete"),
