@@ -54,6 +54,8 @@ KINDS: dict[str, tuple[Callable[[Filled], Any], frozenset[str]]] = {
     "unknown size": (lambda galaxy: {"inputs": [("reads", galaxy.dataset(None))]}, frozenset()),
     "asked": (lambda galaxy: {"destination_params": {"gmem_request_bytes": "7000", "native_specification": "--mem=9"}},
               frozenset({"requested_bytes"})),
+    "came back": (lambda galaxy: {"states": ("queued", "resubmitted", "queued"), "destination_params": {
+                  "gmem_request_bytes": "7000", "gmem_attempt": "2"}}, frozenset({"requested_bytes", "attempt"})),
     "told by Galaxy": (lambda galaxy: {"metrics": {**V2, "galaxy_memory_mb": "4096"}}, frozenset()),
     "killed": (lambda galaxy: {"state": "error", "exit_code": 137, "metrics": {**V2, "memory.events.oom_kill": "1"}},
                frozenset()),
@@ -99,4 +101,6 @@ def without(record: JobRecord, lost: frozenset[str]) -> JobRecord:
         job = replace(job, inputs=job.inputs[:1])
     if "dbkey" in lost:
         job = replace(job, dbkey=None)
+    if "attempt" in lost:
+        job = replace(job, attempt=1)
     return replace(record, job=job, requested_bytes=None if "requested_bytes" in lost else record.requested_bytes)

@@ -1,0 +1,153 @@
+"""The whole loop on a real Galaxy: jobs, export, training, the service, jobs again, and what was requested and used."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+import serving
+from galaxy_server import FinishedJob, GalaxyServer
+
+from trainer import canonical
+from trainer.decisions import Asked, DecisionLog
+from trainer.records import JobRecord
+
+# no other test runs this tool
+TOOL = "memtool_oom"
+# by what each of them takes of memory in MiB, which tells the jobs apart, the bytes of its first file
+FIRST_ROUND = {500: 400_000, 550: 450_000, 600: 500_000, 700: 600_000, 800: 700_000, 900: 800_000}
+SECOND_ROUND = {580: 480_000, 750: 650_000, 1100: 900_000}
+# the one that Slurm kills for its memory; its second attempt runs on while the others are learned from
+KILLED_MB, KILLED_BYTES, KILLED_SECONDS = 1500, 1_000_000, 90.0
+
+
+@dataclass(frozen=True)
+class Loop:
+    """What happened in one turn of the loop.
+
+    Parameters
+    ----------
+    first, second : mapping of int to FinishedJob
+        The jobs of both rounds by what they take of memory; the one that was killed is among the first.
+    exports : sequence of mapping of str to JobRecord
+        All records by job id: after the first round, and after the second one.
+    by_api : sequence of JobRecord
+        What Galaxy's API tells at the end.
+    inspected, report : Any
+        JSON of `inspect` after the first round, and of `report-requests` at the end.
+    said : mapping of str to str
+        What the commands printed, by name.
+    log : sequence of Asked
+        The rule's decisions.
+    """
+
+    first: Mapping[int, FinishedJob]
+    second: Mapping[int, FinishedJob]
+    exports: Sequence[Mapping[str, JobRecord]]
+    by_api: Sequence[JobRecord]
+    inspected: Any
+    report: Any
+    said: Mapping[str, str]
+    log: Sequence[Asked]
+
+    def records(self, export: int) -> dict[int, JobRecord]:
+        """Return the records of the loop's own tool by what its jobs take of memory."""
+        found = [record for record in self.exports[export].values() if record.job.tool_id == TOOL]
+        return {int(str(record.job.parameters["mem_mb"])): record for record in found}
+
+
+class _Administrator:
+    """Somebody with a shell in this checkout, and a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.said: dict[str, str] = {}
+
+    def type(self, name: str, *arguments: object, **variables: str) -> str:
+        """Give the trainer a command, which must succeed, and return what it printed."""
+        command = [sys.executable, "-m", "trainer", *map(str, arguments)]
+        env = {**os.environ, "PYTHONPATH": str(serving.ROOT), **variables}
+        done = subprocess.run(command, cwd=self._folder, env=env, stdout=subprocess.PIPE, text=True, check=True)
+        print(f"\n$ python -m trainer {' '.join(map(str, arguments))}\n{done.stdout}", flush=True)
+        self.said[name] = done.stdout
+        return done.stdout
+
+
+def run(galaxy: GalaxyServer, models: Path, folder: Path) -> Loop:
+    """Turn the loop once.
+
+    Parameters
+    ----------
+    galaxy : GalaxyServer
+        It runs, and may have run jobs of other tools.
+    models : Path
+        Bundles that size the first round, `TOOL` among them; the training in between publishes into this folder.
+    folder : Path
+        Where the exports, the decision log and the reports go.
+    """
+    admin, log, exported = _Administrator(folder), folder / "decisions.jsonl", folder / "exported"
+    export = ("export", "--database", galaxy.database_url, "-o", exported)
+    with serving.served(models) as url:
+        galaxy.set_rules(url, record=str(log))
+        galaxy.client.upload([*FIRST_ROUND.values(), KILLED_BYTES, *SECOND_ROUND.values()])
+        killed = galaxy.client.submit(TOOL, KILLED_MB, KILLED_BYTES, KILLED_SECONDS)
+        first = _round(galaxy, FIRST_ROUND)
+        _until(lambda: _attempts(log, KILLED_MB) == 2)
+        admin.type("first export", *export)
+        exports = [_read(exported)]
+        assert galaxy.client.state(killed) in ("queued", "running"), "it ended before it could be learned from"
+        inspected = json.loads(admin.type("inspect", "inspect", exported, "--format", "json"))
+        before = _served(url)
+        _train(admin, folder, models, log)
+        _until(lambda: _served(url) != before)
+        second = _round(galaxy, SECOND_ROUND)
+        came_back = galaxy.wait(killed)
+    admin.type("second export", *export, "--resume")
+    exports.append(_read(exported))
+    report = ("report-requests", exported, "--decisions", log)
+    admin.type("report", *report)
+    told = json.loads(admin.type("report as JSON", *report, "--format", "json"))
+    admin.type(
+        "export by API", "export", "--galaxy", galaxy.client.url, "-o", folder / "api", GALAXY_API_KEY=galaxy.client.key
+    )
+    by_api = list(_read(folder / "api").values())
+    both = {KILLED_MB: came_back, **first}, second
+    return Loop(*both, exports, by_api, inspected, told, admin.said, list(DecisionLog([log])))
+
+
+def _round(galaxy: GalaxyServer, sizes_bytes: Mapping[int, int]) -> dict[int, FinishedJob]:
+    jobs = {mem_mb: galaxy.client.submit(TOOL, mem_mb, size_bytes) for mem_mb, size_bytes in sizes_bytes.items()}
+    return {mem_mb: galaxy.wait(job_id) for mem_mb, job_id in jobs.items()}
+
+
+def _train(admin: _Administrator, folder: Path, models: Path, log: Path) -> None:
+    (folder / "input_files.csv").write_text("input_file,label\nexported,peak_bytes\n")
+    files = ("-i", "input_files.csv", "-m", serving.ROOT / "config" / "models.json", "-o", "trained.csv")
+    admin.type("train", "train", *files, "-d", models, "--decisions", log)
+
+
+def _attempts(log: Path, mem_mb: int) -> int:
+    asked = [one.job for one in DecisionLog([log]) if one.job.parameters["mem_mb"] == str(mem_mb)]
+    return max((job.attempt for job in asked), default=0)
+
+
+def _served(url: str) -> str:
+    """Return the build of the tool that answers."""
+    return str(requests.get(f"{url}/v1/tools/{TOOL}", timeout=10).json()["bundle"])
+
+
+def _read(folder: Path) -> dict[str, JobRecord]:
+    return {record.job_id: record for file in folder.glob("*.parquet") for record in canonical.read(file)}
+
+
+def _until(holds: Any) -> None:
+    deadline = time.monotonic() + serving.PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.5)
