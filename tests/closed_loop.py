@@ -104,7 +104,7 @@ def run(galaxy: GalaxyServer, models: Path, folder: Path) -> Loop:
         assert galaxy.client.state(killed) in ("queued", "running"), "it ended before it could be learned from"
         inspected = json.loads(admin.type("inspect", "inspect", exported, "--format", "json"))
         before = _served(url)
-        _train(admin, folder, models, log)
+        _train(admin, models, log)
         _until(lambda: _served(url) != before)
         second = _round(galaxy, SECOND_ROUND)
         came_back = galaxy.wait(killed)
@@ -126,10 +126,10 @@ def _round(galaxy: GalaxyServer, sizes_bytes: Mapping[int, int]) -> dict[int, Fi
     return {mem_mb: galaxy.wait(job_id) for mem_mb, job_id in jobs.items()}
 
 
-def _train(admin: _Administrator, folder: Path, models: Path, log: Path) -> None:
-    (folder / "input_files.csv").write_text("input_file,label\nexported,peak_bytes\n")
-    files = ("-i", "input_files.csv", "-m", serving.ROOT / "config" / "models.json", "-o", "trained.csv")
-    admin.type("train", "train", *files, "-d", models, "--decisions", log)
+def _train(admin: _Administrator, models: Path, log: Path) -> None:
+    config = serving.ROOT / "config"
+    settings = ("-m", config / "models.json", "-s", config / "sizing.yml")
+    admin.type("train", "train", "-i", "exported", *settings, "-o", "trained.csv", "-d", models, "--decisions", log)
 
 
 def _attempts(log: Path, mem_mb: int) -> int:
