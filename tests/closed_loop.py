@@ -5,13 +5,14 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import requests
 import serving
+from galaxy_client import JOB_SECONDS
 from galaxy_server import FinishedJob, GalaxyServer
 
 from trainer import canonical
@@ -96,9 +97,11 @@ def run(galaxy: GalaxyServer, models: Path, folder: Path) -> Loop:
     with serving.served(models) as url:
         galaxy.set_rules(url, record=str(log))
         galaxy.client.upload([*FIRST_ROUND.values(), KILLED_BYTES, *SECOND_ROUND.values()])
+        jobs = _submitted(galaxy, FIRST_ROUND)
+        # the last one, so that its second attempt outlasts the others
         killed = galaxy.client.submit(TOOL, KILLED_MB, KILLED_BYTES, KILLED_SECONDS)
-        first = _round(galaxy, FIRST_ROUND)
-        _until(lambda: _attempts(log, KILLED_MB) == 2)
+        first = _ended(galaxy, jobs)
+        _until(lambda: _attempts(log, KILLED_MB) == 2, JOB_SECONDS)
         admin.type("first export", *export)
         exports = [_read(exported)]
         assert galaxy.client.state(killed) in ("queued", "running"), "it ended before it could be learned from"
@@ -106,7 +109,7 @@ def run(galaxy: GalaxyServer, models: Path, folder: Path) -> Loop:
         before = _served(url)
         _train(admin, models, log)
         _until(lambda: _served(url) != before)
-        second = _round(galaxy, SECOND_ROUND)
+        second = _ended(galaxy, _submitted(galaxy, SECOND_ROUND))
         came_back = galaxy.wait(killed)
     admin.type("second export", *export, "--resume")
     exports.append(_read(exported))
@@ -121,8 +124,11 @@ def run(galaxy: GalaxyServer, models: Path, folder: Path) -> Loop:
     return Loop(*both, exports, by_api, inspected, told, admin.said, list(DecisionLog([log])))
 
 
-def _round(galaxy: GalaxyServer, sizes_bytes: Mapping[int, int]) -> dict[int, FinishedJob]:
-    jobs = {mem_mb: galaxy.client.submit(TOOL, mem_mb, size_bytes) for mem_mb, size_bytes in sizes_bytes.items()}
+def _submitted(galaxy: GalaxyServer, sizes_bytes: Mapping[int, int]) -> dict[int, str]:
+    return {mem_mb: galaxy.client.submit(TOOL, mem_mb, size_bytes) for mem_mb, size_bytes in sizes_bytes.items()}
+
+
+def _ended(galaxy: GalaxyServer, jobs: Mapping[int, str]) -> dict[int, FinishedJob]:
     return {mem_mb: galaxy.wait(job_id) for mem_mb, job_id in jobs.items()}
 
 
@@ -146,8 +152,8 @@ def _read(folder: Path) -> dict[str, JobRecord]:
     return {record.job_id: record for file in folder.glob("*.parquet") for record in canonical.read(file)}
 
 
-def _until(holds: Any) -> None:
-    deadline = time.monotonic() + serving.PATIENCE_SECONDS
+def _until(holds: Callable[[], bool], patience_seconds: float = serving.PATIENCE_SECONDS) -> None:
+    deadline = time.monotonic() + patience_seconds
     while not holds():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.5)

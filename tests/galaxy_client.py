@@ -7,7 +7,8 @@ from typing import Any
 
 import requests
 
-JOB_SECONDS = 300
+# on a machine that others use; alone it takes less than 30
+JOB_SECONDS = 600
 _ENDED = frozenset({"ok", "error", "deleted", "paused", "failed", "discarded", "failed_metadata"})
 _ADMIN = "admin@example.org"
 _DBKEY = "hg19"
