@@ -63,14 +63,42 @@ class Loop:
         return {int(str(record.job.parameters["mem_mb"])): record for record in found}
 
 
-class _Administrator:
-    """Somebody with a shell in this checkout, and a folder."""
+class Administrator:
+    """Somebody with a shell beside a Galaxy, a folder of bundles that a service serves, and this trainer."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, galaxy: GalaxyServer, models: Path, folder: Path) -> None:
+        self._galaxy, self._models, self._folder = galaxy, models, folder
+        self.log = folder / "decisions.jsonl"
         self.said: dict[str, str] = {}
 
-    def type(self, name: str, *arguments: object, **variables: str) -> str:
+    def export(self, name: str, *more: str) -> dict[str, JobRecord]:
+        """Export the server's own database, and return all that is in the folder now."""
+        self._type(name, "export", "--database", self._galaxy.database_url, "-o", "exported", *more)
+        return self._exported("exported")
+
+    def export_by_api(self) -> list[JobRecord]:
+        """Ask Galaxy's API for the same."""
+        client = self._galaxy.client
+        self._type("export by API", "export", "--galaxy", client.url, "-o", "by_api", GALAXY_API_KEY=client.key)
+        return list(self._exported("by_api").values())
+
+    def inspect(self) -> Any:
+        """Look at what was exported."""
+        return json.loads(self._type("inspect", "inspect", "exported", "--format", "json"))
+
+    def train(self) -> None:
+        """Learn from it, and from the decision log."""
+        config = serving.ROOT / "config"
+        files = ("-i", "exported", "-m", config / "models.json", "-s", config / "sizing.yml", "-o", "trained.csv")
+        self._type("train", "train", *files, "-d", self._models, "--decisions", self.log)
+
+    def report(self) -> Any:
+        """Compare what was requested with what was used, as text for the reader of this test and as JSON."""
+        command = ("report-requests", "exported", "--decisions", self.log)
+        self._type("report", *command)
+        return json.loads(self._type("report as JSON", *command, "--format", "json"))
+
+    def _type(self, name: str, *arguments: object, **variables: str) -> str:
         """Give the trainer a command, which must succeed, and return what it printed."""
         command = [sys.executable, "-m", "trainer", *map(str, arguments)]
         env = {**os.environ, "PYTHONPATH": str(serving.ROOT), **variables}
@@ -78,6 +106,10 @@ class _Administrator:
         print(f"\n$ python -m trainer {' '.join(map(str, arguments))}\n{done.stdout}", flush=True)
         self.said[name] = done.stdout
         return done.stdout
+
+    def _exported(self, name: str) -> dict[str, JobRecord]:
+        files = (self._folder / name).glob("*.parquet")
+        return {record.job_id: record for file in files for record in canonical.read(file)}
 
 
 def run(galaxy: GalaxyServer, models: Path, folder: Path) -> Loop:
@@ -92,36 +124,25 @@ def run(galaxy: GalaxyServer, models: Path, folder: Path) -> Loop:
     folder : Path
         Where the exports, the decision log and the reports go.
     """
-    admin, log, exported = _Administrator(folder), folder / "decisions.jsonl", folder / "exported"
-    export = ("export", "--database", galaxy.database_url, "-o", exported)
+    admin = Administrator(galaxy, models, folder)
     with serving.served(models) as url:
-        galaxy.set_rules(url, record=str(log))
+        galaxy.set_rules(url, record=str(admin.log))
         galaxy.client.upload([*FIRST_ROUND.values(), KILLED_BYTES, *SECOND_ROUND.values()])
         jobs = _submitted(galaxy, FIRST_ROUND)
         # the last one, so that its second attempt outlasts the others
         killed = galaxy.client.submit(TOOL, KILLED_MB, KILLED_BYTES, KILLED_SECONDS)
         first = _ended(galaxy, jobs)
-        _until(lambda: _attempts(log, KILLED_MB) == 2, JOB_SECONDS)
-        admin.type("first export", *export)
-        exports = [_read(exported)]
+        _until(lambda: _attempts(admin.log, KILLED_MB) == 2, JOB_SECONDS)
+        exports = [admin.export("first export")]
         assert galaxy.client.state(killed) in ("queued", "running"), "it ended before it could be learned from"
-        inspected = json.loads(admin.type("inspect", "inspect", exported, "--format", "json"))
-        before = _served(url)
-        _train(admin, models, log)
+        inspected, before = admin.inspect(), _served(url)
+        admin.train()
         _until(lambda: _served(url) != before)
         second = _ended(galaxy, _submitted(galaxy, SECOND_ROUND))
-        came_back = galaxy.wait(killed)
-    admin.type("second export", *export, "--resume")
-    exports.append(_read(exported))
-    report = ("report-requests", exported, "--decisions", log)
-    admin.type("report", *report)
-    told = json.loads(admin.type("report as JSON", *report, "--format", "json"))
-    admin.type(
-        "export by API", "export", "--galaxy", galaxy.client.url, "-o", folder / "api", GALAXY_API_KEY=galaxy.client.key
-    )
-    by_api = list(_read(folder / "api").values())
-    both = {KILLED_MB: came_back, **first}, second
-    return Loop(*both, exports, by_api, inspected, told, admin.said, list(DecisionLog([log])))
+        first[KILLED_MB] = galaxy.wait(killed)
+    exports.append(admin.export("second export", "--resume"))
+    report, by_api = admin.report(), admin.export_by_api()
+    return Loop(first, second, exports, by_api, inspected, report, admin.said, list(DecisionLog([admin.log])))
 
 
 def _submitted(galaxy: GalaxyServer, sizes_bytes: Mapping[int, int]) -> dict[int, str]:
@@ -132,12 +153,6 @@ def _ended(galaxy: GalaxyServer, jobs: Mapping[int, str]) -> dict[int, FinishedJ
     return {mem_mb: galaxy.wait(job_id) for mem_mb, job_id in jobs.items()}
 
 
-def _train(admin: _Administrator, models: Path, log: Path) -> None:
-    config = serving.ROOT / "config"
-    settings = ("-m", config / "models.json", "-s", config / "sizing.yml")
-    admin.type("train", "train", "-i", "exported", *settings, "-o", "trained.csv", "-d", models, "--decisions", log)
-
-
 def _attempts(log: Path, mem_mb: int) -> int:
     asked = [one.job for one in DecisionLog([log]) if one.job.parameters["mem_mb"] == str(mem_mb)]
     return max((job.attempt for job in asked), default=0)
@@ -146,10 +161,6 @@ def _attempts(log: Path, mem_mb: int) -> int:
 def _served(url: str) -> str:
     """Return the build of the tool that answers."""
     return str(requests.get(f"{url}/v1/tools/{TOOL}", timeout=10).json()["bundle"])
-
-
-def _read(folder: Path) -> dict[str, JobRecord]:
-    return {record.job_id: record for file in folder.glob("*.parquet") for record in canonical.read(file)}
 
 
 def _until(holds: Callable[[], bool], patience_seconds: float = serving.PATIENCE_SECONDS) -> None:

@@ -265,9 +265,10 @@ def test_what_was_described_live_and_what_was_exported_have_equal_features(loop:
 
 
 def test_the_api_tells_the_same_records_as_the_database(loop: Loop) -> None:
-    # it tells no destination, and its ids are encoded
+    # it tells no destination, no version of a tool that is of no ToolShed, and its ids are encoded
     def comparable(record: JobRecord) -> JobRecord:
-        return replace(record, job_id="", destination_id="", server="")
+        job = replace(record.job, tool_version=None)
+        return replace(record, job=job, job_id="", destination_id="", server="")
 
     def order(record: JobRecord) -> tuple[str, float]:
         return record.job.tool_id, record.created_seconds or 0.0
