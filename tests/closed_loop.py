@@ -26,6 +26,8 @@ FIRST_ROUND = {500: 400_000, 550: 450_000, 600: 500_000, 700: 600_000, 800: 700_
 SECOND_ROUND = {580: 480_000, 750: 650_000, 1100: 900_000}
 # the one that Slurm kills for its memory; its second attempt runs on while the others are learned from
 KILLED_MB, KILLED_BYTES, KILLED_SECONDS = 1500, 1_000_000, 90.0
+# may never have what it needs
+HOPELESS = "memtool"
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Loop:
     ----------
     first, second : mapping of int to FinishedJob
         The jobs of both rounds by what they take of memory; the one that was killed is among the first.
+    given_up : FinishedJob
+        One of another tool that Slurm killed at the rule's ceiling.
     exports : sequence of mapping of str to JobRecord
         All records by job id: after the first round, and after the second one.
     by_api : sequence of JobRecord
@@ -50,6 +54,7 @@ class Loop:
 
     first: Mapping[int, FinishedJob]
     second: Mapping[int, FinishedJob]
+    given_up: FinishedJob
     exports: Sequence[Mapping[str, JobRecord]]
     by_api: Sequence[JobRecord]
     inspected: Any
@@ -126,7 +131,7 @@ def run(galaxy: GalaxyServer, models: Path, folder: Path) -> Loop:
     """
     admin = Administrator(galaxy, models, folder)
     with serving.served(models) as url:
-        galaxy.set_rules(url, record=str(admin.log))
+        galaxy.set_rules(url, record=str(admin.log), tools={HOPELESS: {"ceiling": "640 MiB"}})
         galaxy.client.upload([*FIRST_ROUND.values(), KILLED_BYTES, *SECOND_ROUND.values()])
         jobs = _submitted(galaxy, FIRST_ROUND)
         # the last one, so that its second attempt outlasts the others
@@ -138,11 +143,12 @@ def run(galaxy: GalaxyServer, models: Path, folder: Path) -> Loop:
         inspected, before = admin.inspect(), _served(url)
         admin.train()
         _until(lambda: _served(url) != before)
-        second = _ended(galaxy, _submitted(galaxy, SECOND_ROUND))
+        jobs, hopeless = _submitted(galaxy, SECOND_ROUND), galaxy.client.submit(HOPELESS, KILLED_MB, KILLED_BYTES)
+        second, given_up = _ended(galaxy, jobs), galaxy.wait(hopeless)
         first[KILLED_MB] = galaxy.wait(killed)
     exports.append(admin.export("second export", "--resume"))
     report, by_api = admin.report(), admin.export_by_api()
-    return Loop(first, second, exports, by_api, inspected, report, admin.said, list(DecisionLog([admin.log])))
+    return Loop(first, second, given_up, exports, by_api, inspected, report, admin.said, list(DecisionLog([admin.log])))
 
 
 def _submitted(galaxy: GalaxyServer, sizes_bytes: Mapping[int, int]) -> dict[int, str]:

@@ -72,13 +72,13 @@ def test_a_job_is_the_same_record_whichever_way_it_comes(
     answers = Answers(galaxy)
     [batch] = DatabaseJobs(GalaxyDatabase(address, 30), Selection(), "").batches(None, ())
     [record] = batch.records
-    # neither of the others tells where it ran
+    # neither of the others tells where it ran, nor the API which version it was of a tool that is of no ToolShed
     expected = replace(record, destination_id="")
     folder = tmp_path / "api"
     folder.mkdir()
     for number, document in enumerate(answers.all_documents()):
         (folder / f"{number}.json").write_text(json.dumps(document))
-    assert only(folder) == replace(expected, job_id=encoded(job))
+    assert only(folder) == replace(expected, job=replace(expected.job, tool_version=None), job_id=encoded(job))
     answers.report(tmp_path / "1767603605.tar.gz")
     assert without(only(tmp_path / "1767603605.tar.gz"), falls_short) == without(expected, falls_short)
 
