@@ -88,8 +88,8 @@ def attempts_of(slurm_id: str, variables: Mapping[str, str]) -> tuple[Attempt, .
 
 
 def _mib(amount: str) -> int:
-    """Read Slurm's 768M or 3G; it says G where nothing is lost."""
-    return int(amount[:-1]) * _MIB[amount[-1]]
+    """Read Slurm's 768M, 3G or 1.50G; it says G where nothing is lost."""
+    return round(float(amount[:-1]) * _MIB[amount[-1]])
 
 
 def _stop(variables: Mapping[str, str]) -> None:

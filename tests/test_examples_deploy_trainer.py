@@ -62,7 +62,6 @@ def test_cron_does_what_the_unit_does() -> None:
 def home(tmp_path: Path) -> Path:
     """A checkout as the unit wants it, with 30 exported jobs and what was decided for them."""
     shutil.copytree(ROOT / "config", tmp_path / "config")
-    (tmp_path / "config" / "input_files.csv").write_text("input_file,label\njobs,peak_bytes\n")
     now = time.time()
     (tmp_path / "jobs").mkdir()
     records = [record(place, (300 + 9 * place) * MIB, created_seconds=now - place) for place in range(JOBS)]

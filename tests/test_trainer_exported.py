@@ -39,6 +39,12 @@ def test_a_table_or_a_folder_of_them_is_trained_on(
     assert f"star: 12 recorded jobs from {listed}\n" in capsys.readouterr().out
 
 
+def test_a_folder_of_tables_needs_no_list(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*ARGUMENTS[:2], "exported", *ARGUMENTS[3:]]) == 0
+    assert [bundle.load(folder / "models" / tool).facts["rows"]["used"] for tool in ("cat", "star")] == [12, 12]
+    assert "star: 12 recorded jobs from exported\n" in capsys.readouterr().out
+
+
 def test_a_sample_is_told_on_the_screen_and_in_the_manifest(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "input_files.csv").write_text("input_file,label\nexported,peak_bytes\n")
     assert main([*ARGUMENTS, "--most-rows", "10"]) == 0

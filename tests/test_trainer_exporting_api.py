@@ -1,6 +1,7 @@
 """Finished jobs out of Galaxy's API, over real sockets."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from galaxy_api import KEY, Answers, Api, encoded, served
 from galaxy_database import FIRST, V2, Filled, now
+from sqlalchemy import update
 
 from galaxy_memory_rules.errors import ConfigError, SourceError
 from trainer import canonical
@@ -55,8 +57,34 @@ def test_the_api_tells_what_the_database_tells(galaxy: Filled, address: str, url
     )
     [batch] = DatabaseJobs(GalaxyDatabase(address, 30), Selection(), "api").batches(None, ())
     [expected], [found] = batch.records, read(url)
-    assert found.job == expected.job
-    assert vars(found) == {**vars(expected), "job_id": encoded(1), "destination_id": ""}
+    assert found.job == replace(expected.job, tool_version=None)
+    assert vars(found) == {**vars(expected), "job": found.job, "job_id": encoded(1), "destination_id": ""}
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "said", "outcome"),
+    [
+        (None, "Tool failed due to insufficient memory. Try with more memory.", "out_of_memory"),
+        (None, "Remote job server indicated a problem running or monitoring this job.", "failed"),
+        (None, None, "failed"),
+        # what a tool printed is no word of Galaxy's
+        (1, "java ran out of memory", "failed"),
+    ],
+)
+def test_why_a_job_was_given_up_is_told_by_its_output(
+    galaxy: Filled, url: str, exit_code: int | None, said: str | None, outcome: str
+) -> None:
+    job, output = add(galaxy, state="error", exit_code=exit_code), galaxy.dataset(0)
+    galaxy.add("job_to_output_dataset", job_id=job, dataset_id=output, name="output1")
+    associations = galaxy.table("history_dataset_association")
+    with galaxy.engine.begin() as connection:
+        connection.execute(update(associations).where(associations.c.id == output).values(info=said))
+    assert [record.outcome for record in read(url)] == [outcome]
+
+
+def test_a_tool_of_the_toolshed_tells_its_version_by_its_id(galaxy: Filled, address: str, url: str) -> None:
+    galaxy.job(metrics=V2, tool_version="2.5.0+galaxy0")
+    assert [record.job.tool_version for record in read(url)] == ["2.5.0+galaxy0"]
 
 
 def test_jobs_of_many_years_are_found_and_each_once(

@@ -244,6 +244,15 @@ def test_the_jobs_are_read_by_windows_and_none_is_left_out(
     assert [record.job_id for record in read(address)] == [str(number) for number in range(1, 52)]
 
 
+def test_galaxy_can_write_between_two_windows(galaxy: Filled, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("WINDOW_IDS", "SQLITE_WINDOW_IDS"):
+        monkeypatch.setattr(f"trainer.exporting.database_jobs.{name}", 2)
+    jobs = [galaxy.job() for _ in range(6)]
+    windows = DatabaseJobs(GalaxyDatabase(address, 30), Selection(), "").batches(None, ())
+    # it would wait for an SQLite that is locked until it gives up
+    assert sum(1 for _ in windows if galaxy.change(jobs[0], info="written") is None) == 3
+
+
 def test_a_window_that_fails_is_read_in_halves(galaxy: Filled, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """As where a statement takes too long: 40 ids fail, 20 do not."""
     monkeypatch.setattr("trainer.exporting.database_jobs.WINDOW_IDS", 40)

@@ -1,6 +1,7 @@
 """Versions of one tool, pooled."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -30,15 +31,16 @@ def test_versions_of_a_family_are_pooled_under_its_name_in_the_place_of_the_firs
     assert (old.dropped, new.dropped) == ({"no peak recorded": 1}, {"no peak recorded": 2})
 
 
-@pytest.mark.parametrize("tool", [f"{FAMILY}/2.4", "cat1", "upload/1.0"])
-def test_a_tool_of_one_version_keeps_its_name(tool: str) -> None:
+@pytest.mark.parametrize(("tool", "name"), [(f"{FAMILY}/2.4", FAMILY), ("cat1", "cat1"), ("upload/1.0", "upload")])
+def test_a_tool_of_one_version_has_the_name_that_it_will_have_with_two(tool: str, name: str) -> None:
     only = records(tool, 1)
-    assert pool_versions([only]) == [only]
+    assert pool_versions([only]) == [replace(only, tool=name)]
 
 
 def test_tools_of_other_owners_or_repositories_stay_apart() -> None:
     tools = [f"toolshed.g2.bx.psu.edu/repos/{repository}/1.0" for repository in ("a/b/tool", "b/b/tool", "a/c/tool")]
-    assert [found.tool for found in pool_versions([records(tool, 1) for tool in tools])] == tools
+    pooled = pool_versions([records(tool, 1) for tool in tools])
+    assert [found.tool for found in pooled] == [tool.removesuffix("/1.0") for tool in tools]
 
 
 def test_records_that_cannot_be_used_cost_no_other_version_its_model() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from trainer import measured as module
 from trainer.amounts import NUMBER, amount_bytes, seconds_since_1970, whole
 from trainer.measured import is_measured, measured
-from trainer.requested import COLUMNS
+from trainer.requested import COLUMNS, attempt
 
 GIB = 1024**3
 MIB = 1024**2
@@ -106,6 +106,27 @@ def test_a_limit_is_what_the_job_was_confined_to(row: dict[str, str], limit_byte
 )
 def test_a_request_is_read_wherever_it_was_written(row: dict[str, str], requested_bytes: int | None) -> None:
     assert measured(row)["requested_bytes"] == requested_bytes
+
+
+@pytest.mark.parametrize(
+    ("noted", "expected"),
+    [
+        ('"2"', 2),
+        ("3", 3),
+        ('"0"', 1),
+        ('"x"', 1),
+        ("null", 1),
+        ('"²"', 1),
+        ('"9999999"', 1000),
+        (f'"{"9" * 9999}"', 1),
+    ],
+)
+def test_the_attempt_that_the_rule_noted_is_told_and_nothing_else_stops_the_reader(noted: str, expected: int) -> None:
+    assert attempt({"destination_params": f'{{"gmem_attempt": {noted}}}'}) == expected
+
+
+def test_without_a_note_it_is_the_first_attempt() -> None:
+    assert attempt({}) == 1
 
 
 @pytest.mark.parametrize(

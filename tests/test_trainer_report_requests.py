@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from decided import MONDAY, TOOL, WEEK, decision, described, record, write_log
+from decided import BUNDLE, MONDAY, TOOL, WEEK, decision, described, record, write_log
 
 from galaxy_memory_rules.memory import GIB
 from trainer import canonical
@@ -45,6 +45,7 @@ def test_a_kept_promise_is_status_0_and_says_what_was_saved(folder: Path, capsys
     assert applied["saved"]["saved_share"] == pytest.approx(4 / 5)
     assert [week["week"] for week in tool["weeks"]] == ["2026-W48", "2026-W49"]
     assert [week["applied"]["judged"] for week in tool["weeks"]] == [20, 20]
+    assert [(build["bundle"], build["applied"]["judged"]) for build in tool["bundles"]] == [(BUNDLE, 40)]
 
 
 def test_the_same_as_tables(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -53,8 +54,10 @@ def test_the_same_as_tables(folder: Path, capsys: pytest.CaptureFixture[str]) ->
     assert lines[0] == "Requests that jobs got"
     assert lines[2].startswith(f"{TOOL}  all")
     assert "172 (80\N{NO-BREAK SPACE}%)" in lines[2]
-    assert [line.split()[0] for line in lines[3:5]] == ["2026-W48", "2026-W49"]
-    assert not any("shadow" in line for line in lines[5:6])
+    # 4 and 3 GiB
+    assert "4.29\N{NO-BREAK SPACE}GB    3.22\N{NO-BREAK SPACE}GB" in lines[2]
+    assert [line.split()[0] for line in lines[3:6]] == ["2026-W48", "2026-W49", BUNDLE.rpartition("/")[2]]
+    assert not any("shadow" in line for line in lines[6:7])
 
 
 def test_a_broken_promise_is_status_1_so_that_cron_can_act(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from decided import MONDAY, TOOL, WEEK, decision, described, record, write_log
+from decided import BUNDLE, MONDAY, TOOL, WEEK, decision, described, record, write_log
 
 from galaxy_memory_rules.memory import GIB
 from trainer.decisions import DecisionLog
@@ -32,7 +32,16 @@ def joined(folder: Path, lines: list[Any], records: list[JobRecord], since_secon
 def test_a_job_is_joined_by_its_id(tmp_path: Path) -> None:
     lines = [(MONDAY, 1, described(), decision(4 * GIB, guards=("missing_input",)))]
     [sized] = joined(tmp_path, lines, [record(1, 3 * GIB), record(2, GIB)]).sized
-    assert sized == Sized(TOOL, MONDAY, 4 * GIB, 8 * GIB, guards=("missing_input",), peak_bytes=3 * GIB, run_hours=1.0)
+    assert sized == Sized(
+        TOOL,
+        MONDAY,
+        4 * GIB,
+        8 * GIB,
+        guards=("missing_input",),
+        bundle=BUNDLE,
+        peak_bytes=3 * GIB,
+        run_hours=1.0,
+    )
     assert (sized.was_too_little, sized.need_bytes) == (False, 3 * GIB)
 
 
@@ -133,6 +142,8 @@ def test_wastage_is_counted_in_gb_hours_against_the_destination_s_own_memory() -
     assert found.cost is not None
     assert found.cost.wastage_gbh == pytest.approx(16)
     assert (found.judged, found.failures) == (3, 1)
+    # (4 + 2 + 4) / 3 and (3 + 3 + 1) / 3
+    assert (found.mean_request_bytes, found.mean_peak_bytes) == (pytest.approx(10 * GB / 3), pytest.approx(7 * GB / 3))
 
 
 def test_a_job_without_run_time_costs_nothing_but_is_judged() -> None:
@@ -161,7 +172,7 @@ def test_fallbacks_are_a_share_of_their_own_and_break_no_promise() -> None:
 def test_a_promise_is_broken_where_chance_does_not_explain_it(
     failures: int, judged: int, cap: float | None, expected: str
 ) -> None:
-    assert Figures(judged, 0, judged, failures, {}, {}, None, None).promise(cap) == expected
+    assert Figures(judged, 0, judged, failures, {}, {}, *[None] * 4).promise(cap) == expected
 
 
 def test_each_week_and_each_mode_has_its_figures() -> None:
@@ -173,3 +184,19 @@ def test_each_week_and_each_mode_has_its_figures() -> None:
     assert [[part.asked for part in parts] for parts in found.weeks.values()] == [[1, 0], [0, 1]]
     # what was only told breaks nothing
     assert found.promise == KEPT
+
+
+def test_each_bundle_has_its_figures_in_the_order_in_which_they_answered() -> None:
+    old, new = "tool/ffff", "tool/0000"
+    jobs = [
+        replace(sized(4, 3), bundle=new, seconds=MONDAY + 2),
+        replace(sized(2, 3, was_killed=True), bundle=old, seconds=MONDAY),
+        replace(sized(4, 3), bundle=old, seconds=MONDAY + 1),
+        # nobody answered
+        sized(None, 3, is_fallback=True),
+    ]
+    [found] = by_tool(Joined(jobs), lambda tool: 0.1)
+    assert [(name, parts[0].judged, parts[0].failures) for name, parts in found.bundles.items()] == [
+        (old, 2, 1),
+        (new, 1, 0),
+    ]

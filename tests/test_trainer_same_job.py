@@ -54,6 +54,8 @@ KINDS: dict[str, tuple[Callable[[Filled], Any], frozenset[str]]] = {
     "unknown size": (lambda galaxy: {"inputs": [("reads", galaxy.dataset(None))]}, frozenset()),
     "asked": (lambda galaxy: {"destination_params": {"gmem_request_bytes": "7000", "native_specification": "--mem=9"}},
               frozenset({"requested_bytes"})),
+    "came back": (lambda galaxy: {"states": ("queued", "resubmitted", "queued"), "destination_params": {
+                  "gmem_request_bytes": "7000", "gmem_attempt": "2"}}, frozenset({"requested_bytes", "attempt"})),
     "told by Galaxy": (lambda galaxy: {"metrics": {**V2, "galaxy_memory_mb": "4096"}}, frozenset()),
     "killed": (lambda galaxy: {"state": "error", "exit_code": 137, "metrics": {**V2, "memory.events.oom_kill": "1"}},
                frozenset()),
@@ -70,13 +72,13 @@ def test_a_job_is_the_same_record_whichever_way_it_comes(
     answers = Answers(galaxy)
     [batch] = DatabaseJobs(GalaxyDatabase(address, 30), Selection(), "").batches(None, ())
     [record] = batch.records
-    # neither of the others tells where it ran
+    # neither of the others tells where it ran, nor the API which version it was of a tool that is of no ToolShed
     expected = replace(record, destination_id="")
     folder = tmp_path / "api"
     folder.mkdir()
     for number, document in enumerate(answers.all_documents()):
         (folder / f"{number}.json").write_text(json.dumps(document))
-    assert only(folder) == replace(expected, job_id=encoded(job))
+    assert only(folder) == replace(expected, job=replace(expected.job, tool_version=None), job_id=encoded(job))
     answers.report(tmp_path / "1767603605.tar.gz")
     assert without(only(tmp_path / "1767603605.tar.gz"), falls_short) == without(expected, falls_short)
 
@@ -99,4 +101,6 @@ def without(record: JobRecord, lost: frozenset[str]) -> JobRecord:
         job = replace(job, inputs=job.inputs[:1])
     if "dbkey" in lost:
         job = replace(job, dbkey=None)
+    if "attempt" in lost:
+        job = replace(job, attempt=1)
     return replace(record, job=job, requested_bytes=None if "requested_bytes" in lost else record.requested_bytes)

@@ -102,6 +102,12 @@ tools:
     assert found("bowtie") == (0.02, 0)
 
 
+def test_what_is_said_of_one_version_holds_for_the_bundle_of_all(tmp_path: Path) -> None:
+    config = load_sizing(written(tmp_path, f"tools: {{{FAMILY}/2.5.3: {{failure_cap: 0.2}}, cat1/1.0: {{floor: 9}}}}"))
+    assert (config.settings(FAMILY).failure_cap, config.settings("cat1").limits.floor_bytes) == (0.2, 9)
+    assert config.settings(f"{FAMILY}_other").failure_cap == 0.05
+
+
 def test_the_command_line_overrules_the_general_cap_but_not_that_of_a_tool(tmp_path: Path) -> None:
     text = "failure_cap: 0.02\ntools: {trinity: {failure_cap: 0.1}, spades: {failure_cap: none}, star: {floor: 1 GiB}}"
     config = with_cap(load_sizing(written(tmp_path, text)), 0.3)

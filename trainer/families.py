@@ -21,8 +21,9 @@ def pool_versions(tools: list[ToolRecords]) -> list[ToolRecords]:
     Returns
     -------
     list of ToolRecords
-        Families with more than one version under the family's name, the others as they were, in the order of their
-        first members. Records that cannot be used stay alone, so that they cost no other version its model.
+        One for each family, under its name even where there is one version: with the second one a bundle of the old
+        name would be left behind, and answer for the first version ever after. In the order of the first members.
+        Records that cannot be used stay alone, so that they cost no other version its model.
     """
     by_family: dict[str, list[ToolRecords]] = {}
     for found in tools:
@@ -40,7 +41,7 @@ def family_of(tool: str) -> str:
 def _pooled(family: str, members: list[ToolRecords]) -> ToolRecords:
     first = members[0]
     if len(members) == 1:
-        return first
+        return replace(first, tool=family)
     dropped: Counter[str] = sum((found.dropped for found in members), Counter())
     records = [record for found in members for record in found.records]
     files = ", ".join(dict.fromkeys(found.file for found in members))

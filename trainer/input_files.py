@@ -1,4 +1,4 @@
-"""config/input_files.csv -> which file to read for which label, and which tool it is of."""
+"""config/input_files.csv, or one folder -> which file to read for which label, and which tool it is of."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Optional
 
 from galaxy_memory_rules.errors import ConfigError, RecordsError
 
+from .canonical import PEAK
 from .tables import rows
 
 _LABEL_COLUMNS = ("label", "label_name")
@@ -41,13 +42,15 @@ class InputFile:
 
 
 def load_input_files(path: Path) -> list[InputFile]:
-    """Read input_files.csv; lines that start with ``#`` are comments.
+    """Read input_files.csv; lines that start with ``#`` are comments. A folder, as `export` writes it, needs no list.
 
     Raises
     ------
     ConfigError
         If it cannot be read, lacks a column, or lists nothing.
     """
+    if path.is_dir():
+        return [InputFile(str(path), path, PEAK)]
     try:
         table = [(line, cells) for line, cells in rows(path, comment="#")]
     except RecordsError as error:

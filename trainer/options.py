@@ -17,7 +17,13 @@ NOT_TOLD = "as in the sizing file"
 
 def add_input(parser: argparse.ArgumentParser) -> None:
     """Add where the recorded jobs are listed."""
-    parser.add_argument("-i", "--input", type=Path, required=True, help="CSV with the columns input_file,label")
+    parser.add_argument(
+        "-i",
+        "--input",
+        type=Path,
+        required=True,
+        help="CSV with the columns input_file,label; or a folder that `export` wrote",
+    )
 
 
 def add_most_rows(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""What was requested for a recorded job: of the many places that may tell, the one that tells it best."""
+"""What was requested for a recorded job, and at which attempt: of the places that may tell, the one that tells best."""
 
 import json
 import re
@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from typing import Any, Optional
 
-from galaxy_memory_rules.destinations import REQUEST_BYTES, own_memory_of
+from galaxy_memory_rules.destinations import ATTEMPT, REQUEST_BYTES, own_memory_of
 from galaxy_memory_rules.memory import GIB, MIB
-from galaxy_memory_rules.messages import MAX_SIZE_BYTES
+from galaxy_memory_rules.messages import MAX_ATTEMPT, MAX_SIZE_BYTES
 
 from .amounts import amount_bytes
 
@@ -42,6 +42,12 @@ def requested_bytes(told: Mapping[str, str]) -> Optional[int]:
     # reading a destination's words costs more than all else of a row, and most rows have none
     own_bytes = own_memory_of(known) if best is None and any(map(_is_word, known)) else best
     return own_bytes if own_bytes and own_bytes <= MAX_SIZE_BYTES else None
+
+
+def attempt(told: Mapping[str, str]) -> int:
+    """Return which attempt our rule sized last, 1 where it tells of none: only Galaxy's database has more to say."""
+    noted = str(_parsed(told.get(DESTINATION_PARAMS, "")).get(ATTEMPT, ""))
+    return min(max(int(noted), 1), MAX_ATTEMPT) if noted.isdecimal() and len(noted) < len(str(MAX_SIZE_BYTES)) else 1
 
 
 @lru_cache(maxsize=10_000)

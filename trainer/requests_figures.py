@@ -66,6 +66,8 @@ class Figures:
         was not.
     guards, unavailable : mapping of str to int
         How often each guard fired, and what kept the service from being asked.
+    mean_request_bytes, mean_peak_bytes : float or None
+        What was requested first and what was used, of the jobs of which both are known.
     cost : Replay or None
         Of all requests whose peaks and run times are known.
     saved : Saved or None
@@ -78,6 +80,8 @@ class Figures:
     failures: int
     guards: Mapping[str, int]
     unavailable: Mapping[str, int]
+    mean_request_bytes: Optional[float]
+    mean_peak_bytes: Optional[float]
     cost: Optional[Replay]
     saved: Optional[Saved]
 
@@ -111,6 +115,8 @@ class Figures:
             "failure_interval": list(self.failure_interval or ()) or None,
             "guards": dict(self.guards),
             "unavailable": dict(self.unavailable),
+            "mean_request_bytes": self.mean_request_bytes,
+            "mean_peak_bytes": self.mean_peak_bytes,
             "wasted_gbh": self.cost.wastage_gbh if self.cost else None,
             "used_gbh": self.cost.used_gbh if self.cost else None,
             "saved": _saved_dict(self.saved) if self.saved else None,
@@ -131,6 +137,8 @@ class ToolFigures:
         Of requests that jobs got, and of those that were only told.
     weeks : mapping of str to (Figures, Figures)
         The same for each ISO week (``2026-W48``) in which the rule was asked, the oldest first.
+    bundles : mapping of str to (Figures, Figures)
+        The same for each bundle that answered, in the order in which they began to.
     """
 
     tool: str
@@ -138,6 +146,7 @@ class ToolFigures:
     applied: Figures
     shadow: Figures
     weeks: Mapping[str, tuple[Figures, Figures]]
+    bundles: Mapping[str, tuple[Figures, Figures]]
 
     @property
     def promise(self) -> str:
@@ -169,7 +178,8 @@ def both(jobs: Sequence[Sized]) -> tuple[Figures, Figures]:
 def figures(jobs: Sequence[Sized]) -> Figures:
     """Return the figures of some jobs."""
     judged = [job.was_too_little for job in jobs if not job.is_fallback and job.was_too_little is not None]
-    costed = [job for job in jobs if job.request_bytes and job.peak_bytes and job.run_hours]
+    known = [job for job in jobs if job.request_bytes and job.peak_bytes]
+    costed = [job for job in known if job.run_hours]
     compared = [job for job in costed if job.own_bytes]
     return Figures(
         asked=len(jobs),
@@ -178,16 +188,26 @@ def figures(jobs: Sequence[Sized]) -> Figures:
         failures=sum(judged),
         guards=Counter(guard for job in jobs for guard in job.guards),
         unavailable=Counter(job.failure for job in jobs if job.failure),
+        mean_request_bytes=_mean([job.request_bytes for job in known]),
+        mean_peak_bytes=_mean([job.peak_bytes for job in known]),
         cost=_ours(costed) if costed else None,
         saved=_saved(compared) if compared else None,
     )
 
 
 def _of_tool(tool: str, jobs: Sequence[Sized], cap: Optional[float]) -> ToolFigures:
-    weeks: dict[str, list[Sized]] = defaultdict(list)
+    in_order = sorted(jobs, key=lambda job: job.seconds)
+    weeks = _parts(in_order, lambda job: _week(job.seconds))
+    return ToolFigures(tool, cap, *both(jobs), weeks, _parts(in_order, lambda job: job.bundle))
+
+
+def _parts(jobs: Sequence[Sized], name_of: Callable[[Sized], str]) -> dict[str, tuple[Figures, Figures]]:
+    """Return the figures of the jobs that share a name, in the order of the first of them."""
+    parts: dict[str, list[Sized]] = defaultdict(list)
     for job in jobs:
-        weeks[_week(job.seconds)].append(job)
-    return ToolFigures(tool, cap, *both(jobs), {week: both(weeks[week]) for week in sorted(weeks)})
+        if name := name_of(job):
+            parts[name].append(job)
+    return {name: both(part) for name, part in parts.items()}
 
 
 def _week(seconds: float) -> str:
@@ -212,6 +232,10 @@ def _needs(jobs: Sequence[Sized]) -> Vector:
 
 def _hours(jobs: Sequence[Sized]) -> Vector:
     return _column([job.run_hours for job in jobs])
+
+
+def _mean(amounts: Sequence[Optional[int]]) -> Optional[float]:
+    return float(_column(amounts).mean()) if amounts else None
 
 
 def _column(values: Sequence[Optional[float]]) -> Vector:

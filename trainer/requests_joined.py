@@ -37,6 +37,8 @@ class Sized:
         What kept the service from being asked.
     guards : tuple of str
         Which of its guards fired.
+    bundle : str
+        The bundle that answered; empty where none did, or the records do not tell.
     then_bytes : int or None
         What the second attempt requested, where there was one after a kill.
     peak_bytes : int or None
@@ -54,6 +56,7 @@ class Sized:
     is_fallback: bool = False
     failure: str = ""
     guards: tuple[str, ...] = ()
+    bundle: str = ""
     then_bytes: Optional[int] = None
     peak_bytes: Optional[int] = None
     run_hours: Optional[float] = None
@@ -190,6 +193,7 @@ def _sized(asked: Asked) -> Sized:
         is_fallback=request_bytes is None or decision.source in ("", "fallback"),
         failure=decision.failure,
         guards=decision.guards,
+        bundle=decision.bundle,
     )
 
 

@@ -1,4 +1,4 @@
-"""What the administrator sees of the requests that were made: for each tool and week, as tables or as JSON."""
+"""What the administrator sees of the requests that were made: for each tool, week and bundle, as tables or as JSON."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,16 +7,17 @@ from typing import Any, Optional
 
 from .requests_figures import BROKEN, Figures, ToolFigures
 from .requests_joined import Joined
-from .wording import amount_text, cap_text, percent_text
+from .wording import amount_text, cap_text, percent_text, size_text
 
 _HEADS = (
-    *("tool", "week", "jobs", "too little", "95 % interval", "cap", "promise", "not sized"),
-    *("wasted GB·h", "saved GB·h", "guards and failures"),
+    *("tool", "week or bundle", "jobs", "too little", "95 % interval", "cap", "promise", "not sized"),
+    *("asked for", "used", "wasted GB·h", "saved GB·h", "guards and failures"),
 )
 _LEGEND = (
     "jobs: those that the service sized and of which is known whether the first request was enough; not sized: share "
-    "of the jobs that got the fallback or kept the destination's own memory; saved: against the destination's own "
-    "memory, for jobs whose peak, run time and own memory are known; a killed attempt counts as run to the end"
+    "of the jobs that got the fallback or kept the destination's own memory; asked for, used: means of first requests "
+    "and peaks; saved: against the destination's own memory, for jobs whose peak, run time and own memory are known; a "
+    "killed attempt counts as run to the end"
 )
 _APPLIED, _SHADOW = "Requests that jobs got", "In shadow mode: what would have been requested"
 _ALL = "all"
@@ -67,6 +68,7 @@ class RequestsReport:
             "follows_request": self.followers.get(found.tool),
             **_both_dict((found.applied, found.shadow)),
             "weeks": [{"week": week, **_both_dict(parts)} for week, parts in found.weeks.items()],
+            "bundles": [{"bundle": bundle, **_both_dict(parts)} for bundle, parts in found.bundles.items()],
         }
 
 
@@ -110,9 +112,11 @@ def _lines(found: ToolFigures, place: int) -> Iterator[tuple[str, ...]]:
     whole = (found.applied, found.shadow)[place]
     if whole.asked:
         yield found.tool, _ALL, *_cells(whole, found.failure_cap)
-        for week, parts in found.weeks.items():
+        # the tool's name is told already
+        builds = [(bundle.rpartition("/")[2], parts) for bundle, parts in found.bundles.items()]
+        for name, parts in [*found.weeks.items(), *builds]:
             if parts[place].asked:
-                yield "", week, *_cells(parts[place], found.failure_cap)
+                yield "", name, *_cells(parts[place], found.failure_cap)
 
 
 def _cells(figures: Figures, cap: Optional[float]) -> tuple[str, ...]:
@@ -125,6 +129,7 @@ def _cells(figures: Figures, cap: Optional[float]) -> tuple[str, ...]:
         cap_text(cap),
         figures.promise(cap),
         percent_text(figures.fallbacks / figures.asked),
+        *("-" if mean is None else size_text(mean) for mean in (figures.mean_request_bytes, figures.mean_peak_bytes)),
         amount_text(figures.cost.wastage_gbh) if figures.cost else "-",
         "-" if saved is None else _saved_text(saved.saved_gbh, saved.saved_share),
         ", ".join(f"{name} {count:,}" for name, count in sorted(told.items())),

@@ -13,6 +13,7 @@ from galaxy_memory_rules.values import parse_amount, parse_amount_above_0
 from galaxy_memory_rules.yaml_files import Section, load_section
 
 from . import genomes
+from .families import family_of
 from .hygiene import LARGEST_NODE_BYTES
 from .learning import Settings
 from .sizing_rule import Limits
@@ -42,7 +43,9 @@ class SizingConfig:
 
     def settings(self, tool: str) -> Settings:
         """Return what holds for a tool: of the entries that name it, the most exact one lies over the general."""
-        differing = (self.tools[name] for name in tool_names(tool) if name in self.tools)
+        # all versions share a bundle, and so does what is said of one of them
+        names = [*tool_names(tool), *(name for name in sorted(self.tools, reverse=True) if family_of(name) == tool)]
+        differing = (self.tools[name] for name in names if name in self.tools)
         return replace(self.general, **next(differing, {}))
 
 

@@ -106,6 +106,7 @@ class ApiJobs:
             return f"job {job_id}: this API key may not see it, or it is gone"
         told = {
             **job,
+            "info": self._why(job),
             "server": self._server,
             "job_metrics": job.get("job_metrics") or self._api.get(f"jobs/{job_id}/metrics"),
             DESTINATION_PARAMS: self._api.find(f"jobs/{job_id}/destination_params"),
@@ -115,6 +116,14 @@ class ApiJobs:
             return finished(job_of(told))
         except InvalidMessage as error:
             return f"job {job_id}: {error}"
+
+    def _why(self, job: Mapping[str, Any]) -> Optional[str]:
+        """Return why Galaxy gave up a job that left no exit code; it says so beside its outputs alone."""
+        outputs = [one for one in (job.get("outputs") or {}).values() if one.get("src") == "hda"]
+        if job.get("state") == "ok" or job.get("exit_code") is not None or not outputs:
+            return None
+        told = self._api.find(f"datasets/{outputs[0]['id']}", hda_ldda="hda") or {}
+        return told.get("misc_info")
 
     def _asked_dataset(self, dataset_id: str, kind: str) -> Mapping[str, Any]:
         """Return size, extension and build of a dataset, and let go of all else that the API tells of it."""

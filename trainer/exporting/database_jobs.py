@@ -16,6 +16,8 @@ from .selection import FINISHED, OPEN, Selection
 from .source import OVERLAP_SECONDS, Batch
 
 WINDOW_IDS = 5_000
+# while somebody reads an SQLite nobody can write into it, and Galaxy gives up after five seconds
+SQLITE_WINDOW_IDS = 500
 # a window that fails is halved and tried again, down to this
 _SMALLEST_WINDOW_IDS = 200
 
@@ -44,8 +46,9 @@ class DatabaseJobs:
         SourceError
             If the database cannot be reached or does not answer in time.
         """
-        for at in range(0, len(open_ids), WINDOW_IDS):
-            ids = [int(job_id) for job_id in open_ids[at : at + WINDOW_IDS]]
+        most = self._window_ids()
+        for at in range(0, len(open_ids), most):
+            ids = [int(job_id) for job_id in open_ids[at : at + most]]
             with self._database.snapshot() as connection:
                 batch = self._batch(connection, statements.jobs_with(ids), [str(job_id) for job_id in ids])
             yield batch
@@ -58,7 +61,7 @@ class DatabaseJobs:
         yield from self._windows(max(settled, after), newest, remembered=False)
 
     def _windows(self, after: int, upto: int, *, remembered: bool) -> Iterator[Batch]:
-        size = WINDOW_IDS
+        size = self._window_ids()
         while after < upto:
             last = min(after + size, upto)
             try:
@@ -70,7 +73,10 @@ class DatabaseJobs:
                 size //= 2
                 continue
             yield replace(batch, place=str(last)) if remembered else replace(batch, still_open=())
-            after, size = last, min(2 * size, WINDOW_IDS)
+            after, size = last, min(2 * size, self._window_ids())
+
+    def _window_ids(self) -> int:
+        return min(WINDOW_IDS, SQLITE_WINDOW_IDS) if self._database.dialect == "sqlite" else WINDOW_IDS
 
     def _beginning(self, connection: Connection, newest: int) -> int:
         """Return the id behind which the first wanted jobs are; a day early, as ids are not quite in order of time."""

@@ -14,15 +14,15 @@ from trainer.records import JobRecord
 _JOBS = GalaxyJobs(ANY_PEAK)
 
 
-def finished(job: GalaxyJob, attempt: int = 1) -> JobRecord:
+def finished(job: GalaxyJob, attempt: Optional[int] = None) -> JobRecord:
     """Return the record of a job.
 
     Parameters
     ----------
     job : GalaxyJob
         What Galaxy tells of it.
-    attempt : int
-        Which attempt its metrics are of.
+    attempt : int, optional
+        Which attempt its metrics are of; without it what the rule noted counts.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def finished(job: GalaxyJob, attempt: int = 1) -> JobRecord:
     # 0, and more than any machine has, is what is measured where the job had no cgroup of its own
     cells = {name: cell for name, cell in job.cells.items() if name not in PEAK_METRICS or amount_bytes(cell)}
     record = _JOBS.record(replace(job, cells=cells))
-    described = replace(record.job, attempt=min(attempt, MAX_ATTEMPT))
+    described = replace(record.job, attempt=min(attempt or record.job.attempt, MAX_ATTEMPT))
     parse_job(described.to_dict())
     return replace(record, job=described)
 

@@ -114,6 +114,8 @@ def job_of(found: Json, sizes: _Sizes = _NO_SIZES) -> GalaxyJob:
         if isinstance(metric, dict) and "name" in metric
     }
     cells.update({name: str(found[name]) for name in _COLUMNS if found.get(name) is not None})
+    if version := _version_in(cells.get("tool_id", "")):
+        cells.setdefault("tool_version", version)
     params = found.get("destination_params")
     if isinstance(params, dict):
         cells["destination_params"] = json.dumps(params)
@@ -125,6 +127,12 @@ def job_of(found: Json, sizes: _Sizes = _NO_SIZES) -> GalaxyJob:
         parameters,
         {name for name, told in named if told.get("src") in _COLLECTIONS} | _collections_in(parameters),
     )
+
+
+def _version_in(tool_id: str) -> Optional[str]:
+    """Return the version of a ToolShed's tool; of no other does the API tell it."""
+    parts = tool_id.split("/")
+    return parts[5] if len(parts) == 6 and parts[1] == "repos" else None
 
 
 def _collections_in(parameters: Json) -> set[str]:

@@ -8,6 +8,7 @@ from trainer.amounts import whole
 from trainer.measured import measured
 from trainer.recorded_job import RecordedDataset, describe_recorded
 from trainer.records import JobRecord
+from trainer.requested import attempt
 
 from .cells import slots_of
 from .reader import checked, peaks_of
@@ -64,7 +65,12 @@ class GalaxyJobs:
         version = row.cells.get("tool_version") or None
         job = describe_recorded(row.cells["tool_id"], version, row.datasets, row.parameters, row.collections)
         peak_bytes, metric = self._peak(row)
-        return JobRecord(replace(job, slots=slots_of(row.cells)), peak_bytes, **measured(row.cells), peak_metric=metric)
+        return JobRecord(
+            replace(job, slots=slots_of(row.cells), attempt=attempt(row.cells)),
+            peak_bytes,
+            **measured(row.cells),
+            peak_metric=metric,
+        )
 
     def _peak(self, row: GalaxyJob) -> tuple[int, str]:
         for metric in peaks_of(self.label, row.cells):
