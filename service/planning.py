@@ -122,7 +122,7 @@ def _digest(fields: Mapping[str, Any]) -> bytes:
     for name in _OF_FORECAST:
         told = fields.get(name)
         # a length before each, so that no two lists of fields read alike
-        content = bytes(told) if isinstance(told, wire.Raw) else repr(told).encode("utf-8", "backslashreplace")
+        content = bytes(told) if isinstance(told, wire.Unread) else repr(told).encode("utf-8", "backslashreplace")
         digest.update(b"%d:" % len(content) + content)
     return digest.digest()
 
