@@ -15,13 +15,14 @@ from trainer.policy import BEYOND_TRAINING_SIZES
 from .draws import Drawn, draw
 from .plan_jobs import Group, PlannedJobs
 from .plan_sample import MOST_DIFFERENT, stand_for
-from .plan_tool import ToolJobs, tool_jobs
+from .plan_tool import OWN, ToolJobs, tool_jobs
 from .predictor import Predictor
 from .refusals import describe
 
 # How often all jobs are run; fewer times where they are many, as many jobs vary less.
 _SCENARIOS, _LEAST_SCENARIOS = 200, 50
 _MOST_DRAWS = 10_000_000
+_WORTH_A_NOTE = 0.5
 # Of a forecast without any array.
 _LEAST_TAKEN_BYTES = 10_000
 # What a model's numbers may lead to where they are not numbers any more.
@@ -177,11 +178,14 @@ def _sampling(different: int) -> list[str]:
 
 
 def _unlike(jobs: ToolJobs) -> list[str]:
-    """Tell of jobs that the model knows too little of to say what they use."""
-    beyond = jobs.guards.get(BEYOND_TRAINING_SIZES)
-    if not beyond:
-        return []
-    return [f"{beyond:,} jobs of {jobs.tool} are larger than any recorded: that they use no more is a guess"]
+    """Tell of jobs that the model knows too little of, and of those that no attempt is enough for."""
+    notes = []
+    if beyond := jobs.guards.get(BEYOND_TRAINING_SIZES):
+        notes.append(f"{beyond:,} jobs of {jobs.tool} are larger than any recorded: that they use no more is a guess")
+    never = float(jobs.counts @ jobs.attempts[OWN].never)
+    if never >= _WORTH_A_NOTE:
+        notes.append(f"about {never:,.0f} jobs of {jobs.tool} need more than the ceiling of its requests")
+    return notes
 
 
 def _pace(predicted: Sequence[ToolJobs]) -> tuple[int, int]:
