@@ -1,5 +1,6 @@
 """What a plan's jobs will request, use and waste: all of it that does not depend on nodes or window."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -17,6 +18,7 @@ from .plan_jobs import Group, PlannedJobs
 from .plan_sample import MOST_DIFFERENT, stand_for
 from .plan_tool import OWN, ToolJobs, tool_jobs
 from .predictor import Predictor
+from .recommending import NONSENSE
 from .refusals import describe
 
 # How often all jobs are run; fewer times where they are many, as many jobs vary less.
@@ -25,8 +27,8 @@ _MOST_DRAWS = 10_000_000
 _WORTH_A_NOTE = 0.5
 # Of a forecast without any array.
 _LEAST_TAKEN_BYTES = 10_000
-# What a model's numbers may lead to where they are not numbers any more.
-_NONSENSE = (ArithmeticError, ValueError, Warning)
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ def forecast(predictor: Predictor, planned: PlannedJobs, default_run_seconds: fl
     for tool, chosen in standing.items():
         try:
             predicted.append(tool_jobs(bundles[tool], chosen.groups, chosen.counts, chosen.hours))
-        except (*_NONSENSE, BundleRefused) as error:
+        except (*NONSENSE, BundleRefused) as error:
             refused.append(_refused(tool, by_tool[tool], _as_refusal(tool, error)))
     scenarios, most_drawn = _pace([jobs for jobs, _ in predicted])
     untold = [why for tool, (_, why) in told.items() if any(group.run_seconds is None for group in by_tool[tool])]
@@ -159,6 +161,7 @@ def _refused(tool: str, groups: Sequence[Group], error: Exception) -> Refused:
 def _as_refusal(tool: str, error: Exception) -> BundleRefused:
     if isinstance(error, BundleRefused):
         return error
+    log.error("%s: its bundle cannot predict", tool, exc_info=error)
     return BundleRefused(f"the bundle of {tool} cannot predict these jobs; train it again")
 
 

@@ -177,6 +177,27 @@ def test_a_larger_cap_never_asks_a_job_for_more(client: TestClient, size: int, k
     assert policies["predicted"]["requested_bytes"]["total"] in asked
 
 
+@pytest.mark.parametrize("own_cap", [None, 0.03, 0.2])
+def test_caps_keep_their_order_whatever_the_bundle_was_trained_for(
+    trained: Trained, tmp_path: Path, own_cap: float | None
+) -> None:
+    """The bundle's own requests stay, and the others are put in order around them."""
+    sizing = trained.bundle.sizing
+    sizing = dataclasses.replace(sizing, failure_cap=own_cap, by_cap={**sizing.by_cap, own_cap: sizing.at_own_cap})
+    serve(tmp_path, dataclasses.replace(trained.bundle, sizing=sizing))
+    client = client_of(tmp_path)
+    for size in (1, 20, 55, 90):
+        policies = plan(client, [tool_job(size)])["policies"]
+        predicted = policies["predicted"]
+        assert predicted["failure_cap"] == own_cap
+        alone = client.post("/v1/predict", json=tool_job(size)).json()
+        assert predicted["requested_bytes"]["total"] == alone["memory_bytes"]
+        asked = {cap: policies[f"cap_{cap:g}"]["requested_bytes"]["total"] for cap in (0.01, 0.02, 0.05, 0.1)}
+        asked[own_cap or 1.0] = alone["memory_bytes"]
+        in_order = [asked[cap] for cap in sorted(asked)]
+        assert in_order == sorted(in_order, reverse=True)
+
+
 def test_another_cap_is_planned_where_it_is_asked_for(client: TestClient) -> None:
     told = plan(client, [tool_job(size) for size in range(1, 60)], failure_cap=0.01)
     assert told["policies"]["predicted"] == told["policies"]["cap_0.01"]
