@@ -12,6 +12,9 @@ GALAXIES ?= 24.2 25.1 26.1
 GALAXY_PARTS := app auth config data files job-execution job-metrics navigation objectstore schema tool-util \
 	tool-util-models tours util web-framework web-stack
 BIN := .venv/bin
+# what is imported once is compiled once, also where somebody's profile says otherwise: uv compiles nothing, and each of
+# the hundreds of processes that tests start would compile all that it imports, for Galaxy half a minute
+export PYTHONDONTWRITEBYTECODE :=
 # uv takes seconds where pip takes minutes
 INSTALL := UV_SYSTEM_CERTS=1 $(BIN)/uv pip install -q
 # benches that take long, and have a target of their own
