@@ -1,0 +1,50 @@
+// From an input event to the drawn answer: waits a moment, asks, forgets what is overtaken, and measures how long it took.
+
+import { Refused } from "./api.js";
+
+/** Less than a person notices, more than between two letters of one who types fast. */
+const PAUSE_MILLISECONDS = 20;
+
+export class Answering {
+  /** `ask` takes an AbortSignal and returns a function that draws; `refuse` is told what went wrong. */
+  constructor(ask, refuse) {
+    Object.assign(this, { ask, refuse, timer: 0, running: null });
+  }
+
+  /** Ask soon; the event, where there was one, is when the measure `answer` begins. */
+  soon(event) {
+    clearTimeout(this.timer);
+    this.running?.abort();
+    const since = event?.timeStamp;
+    this.timer = setTimeout(() => this.now(since), event ? PAUSE_MILLISECONDS : 0);
+  }
+
+  stop() {
+    clearTimeout(this.timer);
+    this.running?.abort();
+  }
+
+  async now(since) {
+    const running = new AbortController();
+    this.running = running;
+    try {
+      const draw = await this.ask(running.signal);
+      if (running.signal.aborted || !draw) return;
+      draw();
+      if (since !== undefined) measure(since);
+    } catch (error) {
+      if (running.signal.aborted) return;
+      this.refuse(error instanceof Refused ? error : unexpected(error));
+    }
+  }
+}
+
+function unexpected(error) {
+  console.error(error);
+  return new Refused(-1, { error: "page", message: `The page failed: ${error.message}` });
+}
+
+/** After the next frame: then it can be seen. */
+function measure(since) {
+  requestAnimationFrame(() => setTimeout(() => performance.measure("answer", { start: since, end: performance.now() })));
+}
