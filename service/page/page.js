@@ -6,10 +6,11 @@ import { Ask } from "./ask.js";
 import { loadTools } from "./catalogue.js";
 import { byId } from "./elements.js";
 import { listenToCopying } from "./snippets.js";
+import { Tools } from "./tools.js";
 import { block, hideNotice, isBlocked, say, setState } from "./state.js";
 
 const TITLES = { ask: "Ask", plan: "Plan", tools: "Tools" };
-const views = { ask: new Ask(start) };
+const views = { ask: new Ask(start), tools: new Tools(start) };
 let shown = null;
 
 async function start() {
