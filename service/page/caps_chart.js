@@ -2,11 +2,11 @@
 
 import { axes, describe, line, linear, room, sized, text, ticksLinear, whenResized } from "./chart.js";
 import { shape } from "./elements.js";
-import { formatGbh, formatNumber, formatShare } from "./sizes.js";
+import { formatGbh, formatNumber } from "./sizes.js";
 
 const HEIGHT = 260;
 
-/** Draw `points` ({cap, value in GB·h}, strictest first); `constant` is what one request for all jobs would waste. */
+/** Draw `points` ({cap, name, value in GB·h}, strictest first); `constant` is what one request for all jobs would waste. */
 export function showCaps(svg, shown) {
   svg.shown = shown;
   draw(svg);
@@ -19,7 +19,7 @@ function draw(svg) {
   const box = room(sized(svg, HEIGHT), HEIGHT, 56);
   const top = Math.max(...points.map((one) => one.value), constant ?? 0, 1e-9) * 1.15;
   const y = { scale: linear([0, top], [box.bottom, box.top]), ticks: ticksLinear(top, 4), format: formatNumber, label: "wasted GB·h" };
-  const x = { scale: linear([-0.5, points.length - 0.5], [box.left, box.right]), ticks: points.map((_, place) => place), format: (place) => capName(points[place].cap), label: "failure cap" };
+  const x = { scale: linear([-0.5, points.length - 0.5], [box.left, box.right]), ticks: points.map((_, place) => place), format: (place) => points[place].name, label: "failure cap" };
   const places = points.map((one, place) => [x.scale(place), y.scale(one.value)]);
   const isChosen = (one) => one.cap === chosen;
   svg.replaceChildren(
@@ -28,11 +28,7 @@ function draw(svg) {
     shape("path", { class: "line median", d: line(places) }),
     ...points.flatMap((one, place) => dot(places[place], one.value, isChosen(one))),
   );
-  describe(svg, title, points.map((one) => `${capName(one.cap)}: ${formatGbh(one.value)}${isChosen(one) ? ", chosen" : ""}`).join("; "));
-}
-
-function capName(cap) {
-  return cap === null ? "none" : formatShare(cap);
+  describe(svg, title, points.map((one) => `${one.name}: ${formatGbh(one.value)}${isChosen(one) ? ", chosen" : ""}`).join("; "));
 }
 
 function dot([x, y], value, isChosen) {

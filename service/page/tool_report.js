@@ -72,7 +72,7 @@ function chartPlace(id) {
 function drawCharts(details) {
   showRecorded(byId("tool-recorded"), details);
   if (!details.cap_curve?.length) return;
-  const points = details.cap_curve.map((one) => ({ cap: one.failure_cap, value: one.wastage_gbh }));
+  const points = details.cap_curve.map((one) => ({ cap: one.failure_cap, name: capText(one.failure_cap), value: one.wastage_gbh }));
   showCaps(byId("tool-caps"), { title: `Wastage over the failure cap: ${details.tool}`, points, chosen: details.promised_failure_rate });
 }
 
@@ -87,7 +87,7 @@ function caps({ cap_curve: curve }) {
   return element("details", {}, element("summary", {}, "The chart as a table"), wide(table("What other caps would have cost", headings, lines)));
 }
 
-export function capText(cap) {
+function capText(cap) {
   return cap === null ? "no cap" : formatShare(cap);
 }
 
