@@ -1,5 +1,6 @@
 """What could be served: one small entry for each tool, read from its manifest alone."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -42,6 +43,14 @@ class Entry:
         What was promised, and what came of it on jobs held out.
     achieved_failure_interval : sequence of float or None
         Where the true failure rate lies.
+    wastage_gbh, constant_wastage_gbh : float or None
+        What was wasted on the jobs held out, and what one request for all of them would have wasted under the same cap.
+    wastage_saved_share : float or None
+        Share of the latter that is saved, below 0 where more is wasted.
+    censored_share : float
+        Share of the recorded jobs whose peak is that of a memory limit.
+    limit_bytes : int or None
+        The memory limit that the recorded jobs had.
     """
 
     tool: str
@@ -59,12 +68,18 @@ class Entry:
     test_rel: float | None
     test_r2: float | None
     test_median_ape: float | None
+    wastage_gbh: float | None
+    constant_wastage_gbh: float | None
+    wastage_saved_share: float | None
+    censored_share: float
+    limit_bytes: int | None
 
     @classmethod
     def of(cls, folder: Path, manifest: Mapping[str, Any]) -> "Entry":
         """Pick what is listed from a manifest."""
         facts, sizing = manifest["facts"], manifest["sizing"]
         held_out, scores = facts["held_out"] or {}, (facts["scores"] or {}).get("test", {})
+        constant, rows = facts["constant"] or {}, facts["rows"]
         interval = held_out.get("failure_interval")
         return cls(
             tool=manifest["tool"],
@@ -82,7 +97,21 @@ class Entry:
             test_rel=held_out.get("rel"),
             test_r2=scores.get("r2"),
             test_median_ape=scores.get("median_ape"),
+            wastage_gbh=held_out.get("wastage_gbh"),
+            constant_wastage_gbh=constant.get("wastage_gbh"),
+            wastage_saved_share=_saved_share(held_out.get("wastage_gbh"), constant.get("wastage_gbh")),
+            censored_share=rows["censored"] / (rows["used"] + sum(rows["dropped"].values())),
+            limit_bytes=facts["limit_bytes"],
         )
+
+
+def _saved_share(wastage_gbh: float | None, constant_gbh: float | None) -> float | None:
+    if wastage_gbh is None or not constant_gbh:
+        return None
+    share = 1 - wastage_gbh / constant_gbh
+    if not math.isfinite(share):
+        raise ValueError(f"wastage {wastage_gbh} of {constant_gbh}")
+    return share
 
 
 @dataclass(frozen=True)
@@ -185,5 +214,5 @@ def _entry_of(home: Path, key: bytes | None, before: Entry | None) -> Entry:
 def _complaints_of(folder: Path) -> Iterator[None]:
     try:
         yield
-    except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, OSError) as error:
         raise BundleError(f"{folder / MANIFEST}: incomplete ({error!r}); train this tool again") from error

@@ -2,14 +2,42 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from galaxy_memory_rules.messages import JobDescription, MemoryRecommendation
 from trainer import policy
 from trainer.bundle import Bundle
-from trainer.distribution import Distribution
-from trainer.policy import Request
+from trainer.distribution import Beliefs, Distribution
+from trainer.features import Features, FeatureSchema
+from trainer.policy import Request, SizingRule
 
 QUANTILES = (0.5, 0.9, 0.95, 0.99)
+
+
+@dataclass(frozen=True)
+class Believed:
+    """What a bundle makes of jobs of its tool, before any of it is priced.
+
+    Parameters
+    ----------
+    jobs : sequence of JobDescription, of length n_jobs
+        The jobs.
+    features : sequence of Features, of length n_jobs
+        Their features, with what they leave open filled in.
+    completed : sequence of list of str, of length n_jobs
+        What was filled in.
+    beliefs : Beliefs
+        Their predictive distributions.
+    """
+
+    jobs: Sequence[JobDescription]
+    features: Sequence[Features]
+    completed: Sequence[list[str]]
+    beliefs: Beliefs
+
+    def requests(self, schema: FeatureSchema, rule: SizingRule) -> list[Request]:
+        """Price the jobs by a rule."""
+        return policy.recommend(self.beliefs, self.jobs, self.features, schema, rule)
 
 
 def recommend(found: Bundle, jobs: Sequence[JobDescription]) -> list[MemoryRecommendation]:
@@ -26,12 +54,19 @@ def recommend(found: Bundle, jobs: Sequence[JobDescription]) -> list[MemoryRecom
     -------
     list of MemoryRecommendation, of length n_jobs
     """
+    believed = believe(found, jobs)
+    peaks_bytes = believed.beliefs.predicted_peaks_bytes.tolist()
+    requests = believed.requests(found.schema, found.sizing)
+    return [
+        _answer(found, *one) for one in zip(believed.beliefs, peaks_bytes, requests, believed.completed, strict=True)
+    ]
+
+
+def believe(found: Bundle, jobs: Sequence[JobDescription]) -> Believed:
+    """Describe jobs of one tool as its model sees them, and predict them."""
     features = [found.schema.features(job) for job in jobs]
     completed = [found.neighbours.complete(found.schema, one) for one in features]
-    beliefs = found.model.predict(found.schema.encode(features))
-    requests = policy.recommend(beliefs, jobs, features, found.schema, found.sizing)
-    peaks_bytes = beliefs.predicted_peaks_bytes.tolist()
-    return [_answer(found, *one) for one in zip(beliefs, peaks_bytes, requests, completed, strict=True)]
+    return Believed(jobs, features, completed, found.model.predict(found.schema.encode(features)))
 
 
 def _answer(

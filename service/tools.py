@@ -1,9 +1,11 @@
 """What a person or a planner may know of a loaded bundle."""
 
+import math
 from typing import Any
 
 from galaxy_memory_rules.messages import parse_job
 from trainer.bundle import Bundle
+from trainer.distribution import Vector
 
 from .catalogue import Entry
 
@@ -33,6 +35,12 @@ def summary(entry: Entry) -> dict[str, Any]:
         "test_rel": entry.test_rel,
         "test_r2": entry.test_r2,
         "test_median_ape": entry.test_median_ape,
+        "published_seconds": entry.published_seconds,
+        "wastage_gbh": entry.wastage_gbh,
+        "constant_wastage_gbh": entry.constant_wastage_gbh,
+        "wastage_saved_share": entry.wastage_saved_share,
+        "censored_share": entry.censored_share,
+        "limit_bytes": entry.limit_bytes,
     }
 
 
@@ -45,12 +53,24 @@ def details(entry: Entry, found: Bundle) -> dict[str, Any]:
         "scores": found.facts["scores"],
         "rows_dropped": found.facts["rows"]["dropped"],
         "rows_flagged": found.facts["rows"]["flagged"],
-        "limit_bytes": found.facts["limit_bytes"],
+        "held_out": found.facts["held_out"],
+        "constant": found.facts["constant"],
         "cap_curve": found.facts["cap_curve"],
+        "run_seconds": found.facts["run_seconds"],
+        "usual_slots": found.schema.usual_slots,
         "sizes_bytes": found.facts["sizes_bytes"],
         "inputs": list(found.schema.inputs),
         "parameters": list(found.schema.parameters),
         "categories": {name: list(seen) for name, seen in found.schema.categories.items()},
         "features": list(found.schema.columns),
+        "recorded": {
+            "sizes_bytes": _whole(found.recorded.sizes_bytes),
+            "peaks_bytes": _whole(found.recorded.peaks_bytes),
+        },
         "versions": found.facts["versions"],
     }
+
+
+def _whole(amounts_bytes: Vector) -> list[int]:
+    # killed jobs are taken to need 1.2 times what they used, which need not be whole
+    return [math.ceil(amount_bytes) for amount_bytes in amounts_bytes.tolist()]

@@ -3,17 +3,20 @@
 from typing import Any
 
 import msgspec
+from msgspec import Raw
 
 from galaxy_memory_rules.errors import InvalidMessage
 from galaxy_memory_rules.messages import read_json
 
 
 class _Batch(msgspec.Struct):
-    jobs: list[msgspec.Raw]
+    jobs: list[Raw]
 
 
 _decoder = msgspec.json.Decoder()
 _batch_decoder = msgspec.json.Decoder(_Batch)
+_fields_decoder = msgspec.json.Decoder(dict[str, Raw])
+_entries_decoder = msgspec.json.Decoder(list[Raw])
 _encoder = msgspec.json.Encoder()
 
 
@@ -21,7 +24,7 @@ _encoder = msgspec.json.Encoder()
 _NOT_TAKEN = (msgspec.DecodeError, ValueError, RecursionError)
 
 
-def decode(body: bytes | msgspec.Raw) -> Any:
+def decode(body: bytes | Raw) -> Any:
     """Read JSON; what the fast reader does not take is read by the other one, so that errors name the bad field.
 
     Raises
@@ -49,8 +52,16 @@ def decode_batch(body: bytes) -> Any:
         return read_json(body)
 
 
-def decode_part(part: Any, path: str) -> Any:
-    """Read what `decode_batch` has left unread.
+def decode_fields(body: bytes) -> Any:
+    """Read an object no further than to where its fields begin and end; see `decode_batch`."""
+    try:
+        return _fields_decoder.decode(body)
+    except _NOT_TAKEN:
+        return read_json(body)
+
+
+def decode_entries(part: Any, path: str) -> Any:
+    """Read a list that was left unread no further than to where its entries begin and end.
 
     Raises
     ------
@@ -58,7 +69,21 @@ def decode_part(part: Any, path: str) -> Any:
         Naming the path, if it is no JSON.
     """
     try:
-        return decode(part) if isinstance(part, msgspec.Raw) else part
+        return _entries_decoder.decode(part) if isinstance(part, Raw) else part
+    except _NOT_TAKEN:
+        return decode_part(part, path)
+
+
+def decode_part(part: Any, path: str) -> Any:
+    """Read what was left unread.
+
+    Raises
+    ------
+    InvalidMessage
+        Naming the path, if it is no JSON.
+    """
+    try:
+        return decode(part) if isinstance(part, Raw) else part
     except InvalidMessage as error:
         raise InvalidMessage(path, error.expected) from error
 

@@ -31,17 +31,18 @@ from trainer.backtest import backtest, ours  # noqa: E402
 from trainer.bundle import Bundle  # noqa: E402
 from trainer.distribution import Rows  # noqa: E402
 from trainer.divisions import Division, divide  # noqa: E402
+from trainer.held_out import hold_out  # noqa: E402
 from trainer.history import History  # noqa: E402
 from trainer.hygiene import clean  # noqa: E402
 from trainer.learning import Learned, Settings, learn  # noqa: E402
 from trainer.neighbours import Neighbours  # noqa: E402
 from trainer.peers import peers  # noqa: E402
-from trainer.policy import Limits  # noqa: E402
 from trainer.readers import read  # noqa: E402
+from trainer.recorded_sample import Recorded  # noqa: E402
 from trainer.records import JobRecord, ToolRecords  # noqa: E402
 from trainer.replay import Replay  # noqa: E402
 from trainer.sample import Sample  # noqa: E402
-from trainer.training import hold_out  # noqa: E402
+from trainer.sizing_rule import Limits  # noqa: E402
 
 DATA = ROOT.parent / "shared" / "data"
 ORG = ("bowtie2", "hisat2")
@@ -464,7 +465,8 @@ def synthetic(rows: int = COST_ROWS) -> History:
 def bundle_mb(history: History, learned: Learned, root: Path) -> float:
     """Return how large the bundle is on disk."""
     neighbours = Neighbours.learn(learned.schema, [learned.schema.features(job) for job in history.jobs])
-    made = Bundle("made-up", learned.schema, learned.model, neighbours, learned.rule, {"file": "made-up"})
+    recorded, facts = Recorded.of(history), {"file": "made-up"}
+    made = Bundle("made-up", learned.schema, learned.model, neighbours, recorded, learned.rule, facts)
     with publishing.lock(root):
         bundle.save(made, root)
     return sum(path.stat().st_size for path in root.rglob("*") if path.is_file() and not path.is_symlink()) / 1e6

@@ -44,8 +44,8 @@ def test_a_manifest_without_what_is_listed_is_refused(gone: str, home: Path) -> 
 
 
 def test_another_format_is_refused_by_both_versions(home: Path) -> None:
-    damage.rewrite(home, lambda manifest, build: manifest.update(format=3))
-    assert "format 3, and this version reads 2" in scan(home.parent).refused["tool"]
+    damage.rewrite(home, lambda manifest, build: manifest.update(format=4))
+    assert "format 4, and this version reads 3" in scan(home.parent).refused["tool"]
 
 
 def test_the_tool_of_a_pin_is_listed_with_the_pinned_build(trained: Trained, home: Path) -> None:

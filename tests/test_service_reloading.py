@@ -121,7 +121,7 @@ def publish_another_tool(root: Path, new: Bundle) -> None:
         (publish_name_only, "cannot be read"),
         (publish_no_name, "names no build"),
         (publish_nothing, "cannot be read"),
-        (publish_older_format, "format 1, and this version reads 2"),
+        (publish_older_format, "format 1, and this version reads 3"),
         (publish_estimator_of_another_version, "made by scikit-learn 0.24.2, and here is"),
         (publish_other_columns, "feature: "),
         (publish_another_tool, "holds a bundle of other"),

@@ -12,7 +12,7 @@ from trainer.divisions import Division, divide
 from trainer.history import History
 from trainer.learning import Settings
 from trainer.peers import Policy, Requester, Requests, constant, requested
-from trainer.policy import Limits
+from trainer.sizing_rule import Limits
 
 GB = 10**9
 UNROUNDED = Limits(round_up_bytes=1)

@@ -158,12 +158,11 @@ def test_a_flipped_bit_or_a_cut_anywhere_in_any_file_is_refused(damage_done: dam
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        # what the version before wrote: a forest of leaves at one quantile
         (
             lambda manifest, build: manifest.update(format=1),
-            "format 1, and this version reads 2; train this tool again",
+            "format 1, and this version reads 3; train this tool again",
         ),
-        (lambda manifest, build: manifest.update(format="2"), "format 2, and this version reads 2"),
+        (lambda manifest, build: manifest.update(format="3"), "format 3, and this version reads 3"),
         (lambda manifest, build: manifest.pop("schema"), "incomplete"),
         (lambda manifest, build: manifest["sizing"].pop("typical_bytes"), "incomplete"),
         (lambda manifest, build: manifest["sizing"].update(more=1), "incomplete"),

@@ -16,8 +16,8 @@ from trainer import bundle, publishing
 from trainer.__main__ import main
 from trainer.careful import objection
 from trainer.learning import Settings
-from trainer.policy import Limits
 from trainer.records import JobRecord, ToolRecords
+from trainer.sizing_rule import Limits
 from trainer.training import Trained, train_tool
 
 DAY, MIB = 86400, 1024**2

@@ -15,13 +15,13 @@ from trainer.choice import Choice
 from trainer.familiarity import Familiarity
 from trainer.history import History
 from trainer.learning import CAPS, Learned, Settings, learn
-from trainer.policy import Limits
 from trainer.pricing import Offers
 from trainer.records import JobRecord
 from trainer.replay import Replay, replay
 from trainer.rungs import Rung, ladder_for
 from trainer.sample import Sample
 from trainer.sizing import Trial, choose, tracked_factor
+from trainer.sizing_rule import Limits
 
 MIB = 1024**2
 GIB = 1024**3

@@ -12,8 +12,9 @@ from trainer.choice import Choice
 from trainer.distribution import Beliefs, Grid
 from trainer.familiarity import Familiar, Familiarity
 from trainer.features import FeatureSchema
-from trainer.policy import Limits, Request, SizingRule, recommend
+from trainer.policy import Request, recommend
 from trainer.sizes import Sizes
+from trainer.sizing_rule import Limits, SizingRule
 
 MIB = 1024**2
 GIB = 1024**3

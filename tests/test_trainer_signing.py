@@ -74,8 +74,8 @@ def test_another_key_and_no_signature_are_refused(home: Path) -> None:
 
 def test_a_manifest_that_was_changed_by_the_rules_is_refused(home: Path) -> None:
     """Hashes alone can be made anew by anybody."""
-    damage.rewrite(home, lambda content, build: content["sizing"].update(tool_bytes=1))
-    assert bundle.load(home).sizing.tool_bytes == 1
+    damage.rewrite(home, lambda content, build: content["sizing"].update(typical_bytes=1))
+    assert bundle.load(home).sizing.typical_bytes == 1
     with pytest.raises(BundleError, match="not signed with this key"):
         bundle.load(home, KEY)
 

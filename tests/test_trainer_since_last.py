@@ -11,9 +11,9 @@ from galaxy_memory_rules.messages import InputDataset, JobDescription
 from trainer import bundle, publishing
 from trainer.__main__ import main
 from trainer.learning import Settings
-from trainer.policy import Limits
 from trainer.records import JobRecord, ToolRecords
 from trainer.since_last import why_not
+from trainer.sizing_rule import Limits
 from trainer.training import train_tool
 
 DAY, MIB = 86400, 1024**2

@@ -12,8 +12,8 @@ from galaxy_memory_rules.errors import ConfigError
 from galaxy_memory_rules.memory import GIB, MIB, TIB
 from trainer import genomes
 from trainer.learning import Settings
-from trainer.policy import Limits
 from trainer.sizing_config import DEFAULTS, SizingConfig, load_sizing, with_cap
+from trainer.sizing_rule import Limits
 
 SHIPPED = Path(__file__).parent.parent / "config" / "sizing.yml"
 FAMILY = "toolshed.g2.bx.psu.edu/repos/devteam/bowtie2/bowtie2"

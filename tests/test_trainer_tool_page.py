@@ -8,12 +8,13 @@ import pytest
 from galaxy_memory_rules.messages import InputDataset, JobDescription
 from trainer.choice import Choice
 from trainer.familiarity import Familiarity
+from trainer.held_out import HeldOut
 from trainer.learning import Settings
 from trainer.page_facts import ToolPage
 from trainer.records import JobRecord, ToolRecords
 from trainer.replay import replay
 from trainer.tool_page import choice_text, page_of, requested_text
-from trainer.training import HeldOut, Trained, train_tool
+from trainer.training import Trained, train_tool
 
 MIB = 1024**2
 GIB = 1024**3

@@ -17,7 +17,7 @@ from galaxy_memory_rules.messages import MAX_SIZE_BYTES, InputDataset, JobDescri
 from trainer.distribution import Vector
 from trainer.history import History
 from trainer.learning import Settings
-from trainer.policy import Limits
+from trainer.sizing_rule import Limits
 from trainer.tpv_expression import CONSTANT, TOTAL, UNPACKED, Basis, MemoryExpression, of_parameter
 from trainer.tpv_fit import bases_of, fit
 from trainer.tpv_lines import Bounded, families

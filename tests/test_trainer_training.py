@@ -86,7 +86,7 @@ def test_the_facts_tell_where_the_bundle_comes_from(trained: Trained) -> None:
     facts = trained.bundle.facts
     assert facts["file"] == "tool.csv"
     assert facts["label"] == recorded.LABEL
-    assert facts["rows"] == {"used": ROWS, "sampled": 0, "dropped": {}, "flagged": {}}
+    assert facts["rows"] == {"used": ROWS, "sampled": 0, "dropped": {}, "flagged": {}, "censored": 0}
     assert facts["limit_bytes"] is None
     assert set(facts["scores"]["test"]) == {"r2", "mape", "median_ape", "under_allocated", "rel"}
     achieved = {"jobs", "failure_rate", "failure_interval", "rel", "wastage_gbh"}
@@ -117,6 +117,8 @@ def test_what_was_dropped_and_flagged_is_counted_in_the_manifest(tmp_path: Path)
         "sampled": 0,
         "dropped": {"no peak recorded": 1, REPEATED: 2},
         "flagged": {KILLED: 1, FAILED: 1},
+        # of a failed job nobody knows what it needs
+        "censored": 1,
     }
 
 

@@ -22,8 +22,9 @@ from .manifest import MANIFEST, MAX_BUNDLE_BYTES, build_name, read_files, read_m
 from .manifest import to_bytes as manifest_bytes
 from .models import Model
 from .neighbours import Neighbours
-from .policy import SizingRule
+from .recorded_sample import Recorded
 from .regressor import Regressor
+from .sizing_rule import SizingRule
 
 ESTIMATOR = "estimator.skops"
 _ESTIMATOR_KIND = "estimator"
@@ -45,13 +46,16 @@ class Bundle:
         How a row becomes a distribution.
     neighbours : Neighbours
         What a job that does not tell all is compared with.
+    recorded : Recorded
+        Some of the recorded jobs, to be looked at.
     sizing : SizingRule
         How a distribution becomes a request.
     facts : mapping
         What a person or another program wants to know: ``file``, ``label``, ``model`` (name, source, parameters),
-        ``rows`` (used, dropped and flagged, by reason), ``limit_bytes``, ``sizes_bytes`` (smallest, median and largest
-        of each input), ``scores``, ``held_out``, ``cap_curve``, ``versions``, ``seen`` (how many jobs there were, and
-        when the newest was created), ``follows_request``.
+        ``rows`` (used, dropped and flagged, by reason, and how many peaks are a limit's), ``limit_bytes``,
+        ``sizes_bytes`` (smallest, median and largest of each input), ``run_seconds`` (median and 0.95 quantile),
+        ``scores``, ``held_out`` and, for the same jobs, ``constant``, ``cap_curve``, ``versions``, ``seen`` (how many
+        jobs there were, and when the newest was created), ``follows_request``.
     build : str
         Hash of the manifest, empty before it is saved.
     memory_bytes : int
@@ -62,6 +66,7 @@ class Bundle:
     schema: FeatureSchema
     model: Model
     neighbours: Neighbours
+    recorded: Recorded
     sizing: SizingRule
     facts: Mapping[str, Any]
     build: str = ""
@@ -137,7 +142,8 @@ def load_build(folder: Path, key: Optional[bytes] = None) -> Bundle:
         model = _open_model(manifest, arrays, files, len(schema.columns))
         neighbours = Neighbours.from_arrays(arrays, schema)
         sizing = SizingRule.from_dict(manifest["sizing"], Familiar.from_arrays(arrays))
-        bundle = Bundle(manifest["tool"], schema, model, neighbours, sizing, manifest["facts"], folder.name)
+        recorded, facts = Recorded.from_arrays(arrays), manifest["facts"]
+        bundle = Bundle(manifest["tool"], schema, model, neighbours, recorded, sizing, facts, folder.name)
         soundness.require_sound(bundle)
         return replace(bundle, memory_bytes=_memory_bytes(bundle, files, manifest))
 
@@ -230,8 +236,8 @@ def _told_of(model: Model) -> dict[str, Any]:
 
 
 def _to_files(bundle: Bundle) -> dict[str, bytes]:
-    arrays = {**bundle.model.to_arrays(), **bundle.neighbours.to_arrays(), **bundle.sizing.familiar.to_arrays()}
-    files = {f"{name}.npy": npy.to_bytes(array) for name, array in arrays.items()}
+    parts = (bundle.model, bundle.neighbours, bundle.recorded, bundle.sizing.familiar)
+    files = {f"{name}.npy": npy.to_bytes(array) for part in parts for name, array in part.to_arrays().items()}
     return {**files, ESTIMATOR: bundle.model.to_bytes()} if isinstance(bundle.model, Regressor) else files
 
 

@@ -9,9 +9,10 @@ from galaxy_memory_rules.messages import JobDescription
 
 from .bundle import Bundle
 from .distribution import Vector
+from .held_out import HeldOut
 from .policy import recommend
 from .replay import Replay, replay
-from .training import HeldOut, Trained
+from .training import Trained
 from .wording import percent_text
 
 # With fewer jobs their difference is chance.

@@ -1,7 +1,7 @@
 """What a bundle tells of itself: its records, its model, the sizes seen, the versions it was made with."""
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 import numpy as np
@@ -10,10 +10,11 @@ import sklearn
 from galaxy_memory_rules import __version__
 
 from .features import FeatureSchema
+from .held_out import HeldOut, constant
 from .history import History
 from .hygiene import Cleaned
 from .learning import Learned
-from .records import ToolRecords
+from .records import JobRecord, ToolRecords
 from .replay import Replay
 from .scoring import Outcome
 from .since_last import newest_seconds
@@ -26,7 +27,7 @@ def facts_of(
     learned: Learned,
     parameters: Mapping[str, Any],
     outcome: Optional[Outcome],
-    held_out: Optional[Replay],
+    held_out: Optional[HeldOut],
 ) -> dict[str, Any]:
     """Return where a bundle comes from and what its model is worth.
 
@@ -45,9 +46,11 @@ def facts_of(
     outcome : Outcome or None
         How it did on the rows it was trained on and, if there were enough to hold some out, on others; None where it
         was not among the models that were tried on them.
-    held_out : Replay or None
+    held_out : HeldOut or None
         How the whole policy did on those held out.
     """
+    rule = learned.rule
+    beside = constant(held_out, rule.failure_cap, rule.limits) if held_out else None
     return {
         "file": found.file,
         "label": found.label,
@@ -57,13 +60,17 @@ def facts_of(
             "sampled": found.sampled,
             "dropped": dict(found.dropped + cleaned.dropped),
             "flagged": dict(cleaned.flagged),
+            # a row may have two marks, and counts once
+            "censored": int(cleaned.censored.sum()),
         },
         # what `train --since-last` compares with the next time
         "seen": {"jobs": len(found.records) + found.sampled, "newest_seconds": newest_seconds(found)},
         "limit_bytes": cleaned.limit_bytes,
         "sizes_bytes": _ranges(learned.schema, history),
+        "run_seconds": _run_seconds(cleaned.records),
         "scores": _scores(outcome) if outcome else None,
-        "held_out": achieved(held_out) if held_out else None,
+        "held_out": achieved(held_out.outcome) if held_out else None,
+        "constant": {"memory_bytes": beside.memory_bytes, **achieved(beside.outcome)} if beside else None,
         "cap_curve": [{"failure_cap": cap, **achieved(replayed)} for cap, replayed in learned.cap_curve.items()],
         "versions": {
             "galaxy_memory_rules": __version__,
@@ -88,6 +95,14 @@ def achieved(outcome: Replay) -> dict[str, Any]:
         "rel": outcome.rel,
         "wastage_gbh": outcome.wastage_gbh,
     }
+
+
+def _run_seconds(records: Sequence[JobRecord]) -> Optional[dict[str, float]]:
+    """Return how long the jobs ran that tell it; None where none does."""
+    told = [record.run_seconds for record in records if record.run_seconds]
+    if not told:
+        return None
+    return {"median": float(np.median(told)), "p95": float(np.quantile(told, 0.95))}
 
 
 def _ranges(schema: FeatureSchema, history: History) -> dict[str, dict[str, int]]:

@@ -1,7 +1,7 @@
 """From the recorded jobs of one tool to a model and the rule that sizes its requests."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Optional
 
 import numpy as np
@@ -12,12 +12,13 @@ from .familiarity import Familiar, Familiarity
 from .features import FeatureSchema
 from .history import History
 from .models import Model
-from .policy import Limits, Request, SizingRule, recommend
+from .policy import Request, recommend
 from .replay import Replay
 from .rungs import FOREST_FROM, Rung, Usual, ladder_for
 from .sample import Sample
 from .sizes import Sizes
 from .sizing import CAUTION, CAUTION_BY_REFERENCE, Trial, best_trial, choose, tracked_factor, tried
+from .sizing_rule import AtCap, Limits, SizingRule
 from .unseen import bids_bytes
 
 _CAUTION = {
@@ -29,6 +30,9 @@ _CAUTION = {
 CAPS = (0.01, 0.02, 0.05, 0.1, 0.2, None)
 # Fewer jobs say nothing about a failure rate of a few percent.
 _MIN_JOBS = 100
+
+_AtCaps = Mapping[Optional[float], Trial]
+_Choices = Mapping[Optional[float], Mapping[Familiarity, Choice]]
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,9 @@ class Settings:
     may_hold : bool
         Whether a tool whose peak is found to follow its own request is held at what was enough.
     held_bytes : int or None
-        What its first requests are held at; None where they follow the model.
+        What its first requests are held at, whatever the failure cap; None where they follow the model.
+    held_by_cap : mapping of float or None to int
+        The same where it depends on the failure cap.
     """
 
     failure_cap: Optional[float] = 0.05
@@ -57,6 +63,12 @@ class Settings:
     usual: Usual = Usual()
     may_hold: bool = True
     held_bytes: Optional[int] = None
+    held_by_cap: Mapping[Optional[float], int] = field(default_factory=dict)
+
+    @property
+    def caps(self) -> list[Optional[float]]:
+        """The failure caps that are learned, from strict to cost alone."""
+        return sorted(dict.fromkeys((*CAPS, self.failure_cap)), key=lambda cap: cap or 1.0)
 
 
 @dataclass(frozen=True)
@@ -136,17 +148,15 @@ def learn(
     all_tried = {rung.name: tried(bids_bytes(rung, sample, typical_bytes), history, sample.groups) for rung in rungs}
     trials = {name: best_trial(of_rung, history, cap) for name, of_rung in all_tried.items()}
     rung = choose(trials, rungs, cap)
-    rule = _rule(sample, rung, trials[rung.name], typical_bytes, settings)
-    caps = sorted(dict.fromkeys((*CAPS, cap)), key=lambda cap: cap or 1.0)
-    curve = {cap: best_trial(all_tried[rung.name], history, cap).outcome for cap in caps}
+    at_caps = {cap: best_trial(all_tried[rung.name], history, cap) for cap in settings.caps}
+    rule = _rule(sample, rung, at_caps, typical_bytes, settings)
+    curve = {cap: trial.outcome for cap, trial in at_caps.items()}
     return Learned(rung, schema, rung.fit(sample), rule, rungs, trials, curve)
 
 
-def _choices(
-    rung: Rung, trial: Trial, sample: Sample, typical_bytes: float, failure_cap: Optional[float]
-) -> dict[Familiarity, Choice]:
+def _choices(rung: Rung, at_caps: _AtCaps, sample: Sample, typical_bytes: float) -> _Choices:
     """Choose price and factor for each familiarity, on jobs to which it applies; where they are few, as for all."""
-    choices = dict.fromkeys(Familiarity, trial.choice)
+    choices = {cap: dict.fromkeys(Familiarity, trial.choice) for cap, trial in at_caps.items()}
     for familiarity, caution in _CAUTION.items():
         if familiarity is Familiarity.REFERENCE_UNSEEN:
             groups, applies = sample.references, sample.tells_references
@@ -156,22 +166,39 @@ def _choices(
             bids = bids_bytes(rung, sample, typical_bytes, familiarity)
             if np.isfinite(bids[0]).sum() >= _MIN_JOBS:
                 trials = tried(bids, sample.history, groups, caution)
-                choices[familiarity] = best_trial(trials, sample.history, failure_cap).choice
+                for cap, chosen in choices.items():
+                    chosen[familiarity] = best_trial(trials, sample.history, cap).choice
     return choices
 
 
-def _rule(sample: Sample, rung: Rung, trial: Trial, typical_bytes: float, settings: Settings) -> SizingRule:
+def _rule(sample: Sample, rung: Rung, at_caps: _AtCaps, typical_bytes: float, settings: Settings) -> SizingRule:
     cap, peaks_bytes = settings.failure_cap, sample.peaks_bytes
-    covered = 0.95 if cap is None else 1 - cap
+    sizes = Sizes.learn(sample.schema, list(sample.jobs), peaks_bytes, _covered(cap))
+    choices, totals_bytes = _choices(rung, at_caps, sample, typical_bytes), sample.history.totals_bytes
+    by_cap = {
+        other: AtCap(
+            choices=choices[other],
+            tracked_factor=tracked_factor(trial.requests_bytes, peaks_bytes, other) if sample.in_blocks else 1.0,
+            start_bytes=sizes.enough_for(_covered(other), totals_bytes, peaks_bytes).start_bytes,
+            tool_bytes=int(np.quantile(peaks_bytes, _covered(other), method="higher")),
+            held_bytes=settings.held_by_cap.get(other, settings.held_bytes),
+        )
+        for other, trial in at_caps.items()
+    }
     return SizingRule(
         failure_cap=cap,
-        choices=_choices(rung, trial, sample, typical_bytes, cap),
+        choices=by_cap[cap].choices,
         familiar=Familiar.learn(sample.jobs, sample.tells_references),
         typical_bytes=typical_bytes,
-        tracked_factor=tracked_factor(trial.requests_bytes, peaks_bytes, cap) if sample.in_blocks else 1.0,
+        tracked_factor=by_cap[cap].tracked_factor,
         rows=len(sample),
-        sizes=Sizes.learn(sample.schema, list(sample.jobs), peaks_bytes, covered),
-        tool_bytes=int(np.quantile(peaks_bytes, covered, method="higher")),
+        sizes=sizes,
+        tool_bytes=by_cap[cap].tool_bytes,
         limits=settings.limits,
-        held_bytes=settings.held_bytes,
+        held_bytes=by_cap[cap].held_bytes,
+        by_cap=by_cap,
     )
+
+
+def _covered(failure_cap: Optional[float]) -> float:
+    return 0.95 if failure_cap is None else 1 - failure_cap

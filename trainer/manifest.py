@@ -12,7 +12,7 @@ from galaxy_memory_rules.errors import BundleError
 
 from . import publishing, signing
 
-FORMAT = 2
+FORMAT = 3
 """Version of everything below a build's folder.
 
 To change it: raise the number, keep a bundle of the old format in ``tests/bundles`` with a test that it is refused

@@ -1,20 +1,21 @@
 """From a predictive distribution to a request: price, guards, retry, floor, ceiling, rounding, each with its reason."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Optional
+from typing import Optional
 
-from galaxy_memory_rules.memory import MIB, format_bytes, round_up
-from galaxy_memory_rules.messages import MAX_SIZE_BYTES, JobDescription
+from galaxy_memory_rules.errors import ConfigError
+from galaxy_memory_rules.memory import format_bytes, round_up
+from galaxy_memory_rules.messages import JobDescription
 from galaxy_memory_rules.retry import RETRY_FACTOR
 
-from .choice import Choice
 from .distribution import Beliefs, Distribution
-from .familiarity import Familiar, Familiarity
+from .familiarity import Familiarity
 from .features import DBKEY, REFERENCE, VERSION, Features, FeatureSchema
 from .pricing import Offers
 from .reference import reference_key
-from .sizes import TOTAL_NAME, Sizes, sizes_bytes
+from .sizes import TOTAL_NAME, sizes_bytes
+from .sizing_rule import Limits, SizingRule
 
 BEYOND_TRAINING_SIZES = "beyond_training_sizes"
 UNSEEN_REFERENCE = "unseen_reference"
@@ -26,84 +27,6 @@ FOLLOWS_REQUEST = "follows_request"
 _RETRY_QUANTILE = 0.75
 # What half of is spent on a version that was not recorded, where no cap is set.
 _USUAL_CAP = 0.1
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What every request is brought to at last.
-
-    Parameters
-    ----------
-    floor_bytes, ceiling_bytes : int
-        No request is below or above; the ceiling is the largest node.
-    round_up_bytes : int
-        Requests are multiples of it.
-    """
-
-    floor_bytes: int = 0
-    ceiling_bytes: int = MAX_SIZE_BYTES
-    round_up_bytes: int = 64 * MIB
-
-
-@dataclass(frozen=True)
-class SizingRule:
-    """What the policy of one tool needs to know of its recorded jobs.
-
-    Parameters
-    ----------
-    failure_cap : float or None
-        Share of first attempts that may run out of memory; None where only the cost counts.
-    choices : mapping of Familiarity to Choice
-        What to request of the predictive distribution of a job that is as familiar.
-    familiar : Familiar
-        The inputs and references that were recorded.
-    typical_bytes : float
-        The tool's mean peak, which the price of a failure is counted in.
-    tracked_factor : float
-        What the newest jobs made necessary on top, at least 1.
-    rows : int
-        Recorded jobs behind it.
-    sizes : Sizes
-        The input sizes that were recorded, and the line in bytes beyond them.
-    tool_bytes : int
-        What keeps the failure cap over all recorded peaks of the tool, whatever their inputs.
-    limits : Limits
-        Floor, ceiling and rounding.
-    held_bytes : int or None
-        What is requested first of a tool whose peak follows its own request, whatever the model believes; None for all
-        other tools.
-    """
-
-    failure_cap: Optional[float]
-    choices: Mapping[Familiarity, Choice]
-    familiar: Familiar
-    typical_bytes: float
-    tracked_factor: float
-    rows: int
-    sizes: Sizes
-    tool_bytes: int
-    limits: Limits = Limits()
-    held_bytes: Optional[int] = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what `from_dict` reads; what is familiar is kept as arrays."""
-        return dict(
-            {name: value for name, value in vars(self).items() if name != "familiar"},
-            choices={level.value: vars(choice) for level, choice in self.choices.items()},
-            sizes=self.sizes.to_dict(),
-            limits=vars(self.limits),
-        )
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any], familiar: Familiar) -> "SizingRule":
-        """Read a rule back from a manifest; every familiarity has to have its choice."""
-        choices = {Familiarity(level): Choice(**choice) for level, choice in content["choices"].items()}
-        return replace(
-            cls(**content, familiar=familiar),
-            choices={level: choices[level] for level in Familiarity},
-            sizes=Sizes.from_dict(content["sizes"]),
-            limits=Limits(**content["limits"]),
-        )
 
 
 @dataclass(frozen=True)
@@ -168,6 +91,36 @@ def recommend(
         _request(distribution, familiarity, first, job, told, schema, rule)
         for distribution, familiarity, first, job, told in zip(beliefs, familiarities, first_bytes, jobs, features)
     ]
+
+
+def at_cap(rule: SizingRule, failure_cap: Optional[float]) -> SizingRule:
+    """Return the rule as it would be for the same model under another failure cap.
+
+    Raises
+    ------
+    ConfigError
+        If that cap was not learned.
+    """
+    if failure_cap not in rule.by_cap:
+        learned = ", ".join("none" if cap is None else f"{cap:g}" for cap in rule.by_cap)
+        raise ConfigError(f"failure cap {failure_cap}: expected one that was learned ({learned})")
+    at = rule.by_cap[failure_cap]
+    return replace(
+        rule,
+        failure_cap=failure_cap,
+        choices=at.choices,
+        tracked_factor=at.tracked_factor,
+        sizes=replace(rule.sizes, start_bytes=at.start_bytes),
+        tool_bytes=at.tool_bytes,
+        held_bytes=at.held_bytes,
+    )
+
+
+def limited_bytes(memory_bytes: float, limits: Limits) -> int:
+    """Bring an amount to the limits as a request is brought to them."""
+    story = _Story()
+    story.memory_bytes = memory_bytes
+    return _limit(story, limits).memory_bytes
 
 
 def _first_bytes(beliefs: Beliefs, familiarities: Sequence[Familiarity], rule: SizingRule) -> list[float]:

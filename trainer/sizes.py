@@ -1,14 +1,14 @@
 """The input sizes that were recorded, and what to request beyond them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Optional
 
 import numpy as np
 
 from galaxy_memory_rules.messages import JobDescription
 
-from .distribution import Vector
+from .distribution import Rows, Vector
 from .features import FeatureSchema
 
 TOTAL_NAME = "all inputs together"
@@ -55,15 +55,18 @@ class Sizes:
         """
         sizes = [sizes_bytes(schema, job) for job in jobs]
         totals = np.array([size[TOTAL_NAME] for size in sizes], dtype=np.float64)
-        largest = np.argsort(-totals, kind="stable")[: max(round(_LARGEST_SHARE * len(totals)), _LEAST_LARGEST)]
-        slope = _slope(totals[largest], peaks_bytes[largest])
-        above_line = (peaks_bytes - slope * totals)[largest]
+        largest = _largest(totals)
         return cls(
             largest_bytes={name: max(size.get(name, 0) for size in sizes) for name in (TOTAL_NAME, *schema.inputs)},
             always_there=tuple(name for name in schema.inputs if all(name in size for size in sizes)),
-            slope=slope,
-            start_bytes=int(np.quantile(above_line, covered, method="higher")),
-        )
+            slope=_slope(totals[largest], peaks_bytes[largest]),
+            start_bytes=0,
+        ).enough_for(covered, totals, peaks_bytes)
+
+    def enough_for(self, covered: float, totals_bytes: Vector, peaks_bytes: Vector) -> "Sizes":
+        """Let the line begin where it is enough for a share of the largest recorded jobs."""
+        above_line = (peaks_bytes - self.slope * totals_bytes)[_largest(totals_bytes)]
+        return replace(self, start_bytes=int(np.quantile(above_line, covered, method="higher")))
 
     def beyond(self, sizes: Mapping[str, int]) -> Optional[str]:
         """Say which of a job's sizes is larger than any recorded, or return None."""
@@ -91,6 +94,10 @@ def sizes_bytes(schema: FeatureSchema, job: JobDescription) -> dict[str, int]:
     """Return the bytes of each input that is there, under the records' names, and of all of them together."""
     total_bytes = sum(dataset.size_bytes or 0 for dataset in job.inputs)
     return {**schema.sizes_bytes(job), TOTAL_NAME: total_bytes}
+
+
+def _largest(totals_bytes: Vector) -> Rows:
+    return np.argsort(-totals_bytes, kind="stable")[: max(round(_LARGEST_SHARE * len(totals_bytes)), _LEAST_LARGEST)]
 
 
 def _slope(totals_bytes: Vector, peaks_bytes: Vector) -> float:

@@ -15,7 +15,7 @@ from galaxy_memory_rules.yaml_files import Section, load_section
 from . import genomes
 from .hygiene import LARGEST_NODE_BYTES
 from .learning import Settings
-from .policy import Limits
+from .sizing_rule import Limits
 from .sizing_values import parse_cap, parse_ceiling, parse_hold, parse_paths
 
 _TOOL_KEYS = ("failure_cap", "floor", "ceiling", "hold")

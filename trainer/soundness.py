@@ -11,7 +11,7 @@ from .features import FeatureSchema
 from .forest import Forest
 from .lines import Line
 from .models import Model
-from .policy import SizingRule
+from .sizing_rule import AtCap, SizingRule
 
 if TYPE_CHECKING:
     from .bundle import Bundle
@@ -22,6 +22,12 @@ _MOST = 1e18
 _MOST_LOG = 1e3
 _MOST_NAMES = 100_000
 _FACTS: Mapping[str, type] = {"file": str, "label": str, "model": dict, "rows": dict, "sizes_bytes": dict}
+_REPLAYED = ("jobs", "failure_rate", "rel", "wastage_gbh")
+_MAY_BE_NULL = {
+    "run_seconds": ("median", "p95"),
+    "held_out": _REPLAYED,
+    "constant": ("memory_bytes", *_REPLAYED),
+}
 
 
 def require_sound(bundle: "Bundle") -> None:
@@ -70,20 +76,29 @@ def _require_names(schema: FeatureSchema) -> None:
 
 def _require_sizing(sizing: SizingRule) -> None:
     _require_numbers("sizing.failure_cap", _told(sizing.failure_cap), 0, 1)
-    _require_numbers("sizing.choices", _told(*(choice.price for choice in sizing.choices.values())), 0, _MOST)
-    _require_numbers("sizing.choices", (choice.factor for choice in sizing.choices.values()), 1 / _MOST, _MOST)
+    _require_at_cap("sizing", sizing.at_own_cap)
+    _require_numbers("sizing.by_cap", _told(*sizing.by_cap), 0, 1)
+    for cap, at in sizing.by_cap.items():
+        _require_at_cap(f"sizing.by_cap.{cap}", at)
+    if sizing.by_cap.get(sizing.failure_cap) != sizing.at_own_cap:
+        raise _unsound("sizing.by_cap", "at the rule's own cap what the rule has")
     _require_numbers("sizing.typical_bytes", [sizing.typical_bytes], 1, MAX_SIZE_BYTES)
-    _require_numbers("sizing.tracked_factor", [sizing.tracked_factor], 1, _MOST)
     _require_whole("sizing.rows", [sizing.rows], 1, MAX_SIZE_BYTES)
-    _require_whole("sizing.tool_bytes", [sizing.tool_bytes], 1, MAX_SIZE_BYTES)
     _require_whole("sizing.sizes.largest_bytes", sizing.sizes.largest_bytes.values(), 0, MAX_SIZE_BYTES)
     _require_numbers("sizing.sizes.slope", [sizing.sizes.slope], 0, _MOST)
-    _require_whole("sizing.sizes.start_bytes", [sizing.sizes.start_bytes], -_MOST, _MOST)
-    _require_whole("sizing.held_bytes", [] if sizing.held_bytes is None else [sizing.held_bytes], 1, MAX_SIZE_BYTES)
     limits = sizing.limits
     _require_whole("sizing.limits.round_up_bytes", [limits.round_up_bytes], 1, MAX_SIZE_BYTES)
     _require_whole("sizing.limits.ceiling_bytes", [limits.ceiling_bytes], 1, MAX_SIZE_BYTES)
     _require_whole("sizing.limits.floor_bytes", [limits.floor_bytes], 0, limits.ceiling_bytes)
+
+
+def _require_at_cap(field: str, at: AtCap) -> None:
+    _require_numbers(f"{field}.choices", _told(*(choice.price for choice in at.choices.values())), 0, _MOST)
+    _require_numbers(f"{field}.choices", (choice.factor for choice in at.choices.values()), 1 / _MOST, _MOST)
+    _require_numbers(f"{field}.tracked_factor", [at.tracked_factor], 1, _MOST)
+    _require_whole(f"{field}.start_bytes", [at.start_bytes], -_MOST, _MOST)
+    _require_whole(f"{field}.tool_bytes", [at.tool_bytes], 1, MAX_SIZE_BYTES)
+    _require_whole(f"{field}.held_bytes", _told(at.held_bytes), 1, MAX_SIZE_BYTES)
 
 
 def _require_facts(facts: Mapping[str, Any], schema: FeatureSchema) -> None:
@@ -94,10 +109,18 @@ def _require_facts(facts: Mapping[str, Any], schema: FeatureSchema) -> None:
         if not isinstance(facts["model"][name], str):
             raise _unsound(f"facts.model.{name}", "a name")
     for name in schema.inputs:
-        seen = facts["sizes_bytes"][name]
-        _require_numbers(
-            f"facts.sizes_bytes.{name}", (seen[key] for key in ("smallest", "median", "largest")), 0, MAX_SIZE_BYTES
-        )
+        _require_amounts(f"facts.sizes_bytes.{name}", facts["sizes_bytes"][name], ("smallest", "median", "largest"))
+    _require_whole("facts.rows", (facts["rows"][name] for name in ("used", "censored")), 0, MAX_SIZE_BYTES)
+    _require_whole("facts.rows.dropped", facts["rows"]["dropped"].values(), 0, MAX_SIZE_BYTES)
+    _require_whole("facts.limit_bytes", _told(facts["limit_bytes"]), 0, MAX_SIZE_BYTES)
+    for name, keys in _MAY_BE_NULL.items():
+        if facts[name] is not None:
+            _require_amounts(f"facts.{name}", facts[name], keys)
+
+
+def _require_amounts(field: str, told: Mapping[str, Any], names: Iterable[str]) -> None:
+    for name in names:
+        _require_numbers(f"{field}.{name}", [told[name]], 0, MAX_SIZE_BYTES)
 
 
 def _told(*numbers: Optional[float]) -> list[float]:

@@ -6,12 +6,13 @@ from galaxy_memory_rules.memory import format_bytes
 
 from .choice import Choice
 from .familiarity import Familiarity
+from .held_out import HeldOut
 from .learning import Learned
 from .page_facts import CapPoint, PolicyLine, ToolPage
 from .peers import Policy, peers, requested
-from .policy import SizingRule
 from .replay import Replay, replay
-from .training import HeldOut, Trained
+from .sizing_rule import SizingRule
+from .training import Trained
 
 # The peers that an administrator knows, cheap enough to be learned at each training; `backtest` has all of them.
 _PEERS = ("mean", "mean+20%", "static-p95", "max-ever")

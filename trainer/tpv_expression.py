@@ -12,7 +12,7 @@ from galaxy_memory_rules.messages import JobDescription
 
 from .distribution import Vector
 from .expressions import Expression
-from .policy import Limits
+from .sizing_rule import Limits
 from .tpv_lines import Bounded
 from .tpv_sizes import GET_INPUT_SIZE, INPUT_SIZE, names_of
 

@@ -11,16 +11,16 @@ from galaxy_memory_rules.errors import RecordsError, TooFewJobs
 
 from .bundle import Bundle
 from .candidates import Candidate
-from .distribution import Vector
 from .facts import facts_of
 from .features import FeatureSchema
 from .following import Following, Verdict, following
+from .held_out import HeldOut, hold_out
 from .history import History
 from .hygiene import Cleaned, clean
 from .learning import Learned, Settings, learn
 from .neighbours import Neighbours
+from .recorded_sample import Recorded
 from .records import ToolRecords
-from .replay import Replay, replay
 from .rungs import FOREST_FROM, LEAST_JOBS, Rung
 from .sample import Sample, split
 from .scoring import Outcome, outcome_of
@@ -28,26 +28,6 @@ from .search import Progress, Searched, search
 
 # With fewer jobs none can be spared: a model is scored on the rows it was trained on alone.
 HELD_OUT_FROM = 20
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """How the whole policy, guards and rounding included, does on jobs that nothing was learned from.
-
-    Parameters
-    ----------
-    past, jobs : History
-        What was learned from, and the jobs that were held out.
-    requests_bytes : array of shape (n_jobs,)
-        First requests.
-    outcome : Replay
-        What they cost, with the policy's own second attempts.
-    """
-
-    past: History
-    jobs: History
-    requests_bytes: Vector
-    outcome: Replay
 
 
 @dataclass(frozen=True)
@@ -125,9 +105,10 @@ def train_tool(
     best = next((one for one in searched if one.rung.name == learned.rung.name), Searched(learned.rung))
     neighbours = Neighbours.learn(learned.schema, [learned.schema.features(job) for job in history.jobs])
     scores = next((one for one in outcomes if one.rung.name == learned.rung.name), None)
-    facts = facts_of(found, cleaned, history, learned, best.parameters, scores, held_out.outcome if held_out else None)
+    facts = facts_of(found, cleaned, history, learned, best.parameters, scores, held_out)
     facts["follows_request"] = followed.to_dict()
-    bundle = Bundle(found.tool, learned.schema, learned.model, neighbours, learned.rule, facts)
+    recorded = Recorded.of(history)
+    bundle = Bundle(found.tool, learned.schema, learned.model, neighbours, recorded, learned.rule, facts)
     return Trained(bundle, learned, outcomes, held_out, cleaned, followed)
 
 
@@ -137,7 +118,8 @@ def _held(settings: Settings, followed: Following, held_before_bytes: Optional[i
         return settings
     goes_on = followed.verdict is Verdict.UNKNOWN and held_before_bytes is not None
     if followed.verdict is Verdict.FOLLOWS or goes_on:
-        return replace(settings, held_bytes=followed.hold_bytes(settings.failure_cap) or held_before_bytes)
+        held = {cap: followed.hold_bytes(cap) or held_before_bytes for cap in settings.caps}
+        return replace(settings, held_by_cap={cap: held_bytes for cap, held_bytes in held.items() if held_bytes})
     return settings
 
 
@@ -181,15 +163,6 @@ def _try(
     by_name = {one.rung.name: one for one in searched}
     outcomes = [outcome_of(by_name.get(rung.name, Searched(rung)), learned, train, test) for rung in learned.ladder]
     return searched, outcomes, hold_out(learned, past, test.history) if test else None
-
-
-def hold_out(learned: Learned, past: History, jobs: History) -> HeldOut:
-    """Size jobs that nothing was learned from, as the service will."""
-    first_bytes = np.array([request.memory_bytes for request in learned.requests(jobs)], dtype=np.float64)
-    then = learned.requests(jobs, first_bytes)
-    then_bytes = np.array([request.memory_bytes for request in then], dtype=np.float64)
-    outcome = replay(first_bytes, jobs.peaks_bytes, jobs.run_hours, then_bytes)
-    return HeldOut(past, jobs, first_bytes, outcome)
 
 
 def _learn(history: History, settings: Settings, others: Sequence[Rung], ladder_jobs: Optional[int] = None) -> Learned:

@@ -4,38 +4,53 @@ import { Refused } from "./api.js";
 
 /** Less than a person notices, more than between two letters of one who types fast. */
 const PAUSE_MILLISECONDS = 20;
+/** What takes longer is waited for, and not asked anew with every step of a slider. */
+const SLOW_MILLISECONDS = 300;
 
 export class Answering {
   /** `ask` takes an AbortSignal and returns a function that draws; `refuse` is told what went wrong. */
   constructor(ask, refuse) {
-    Object.assign(this, { ask, refuse, timer: 0, running: null });
+    Object.assign(this, { ask, refuse, timer: 0, running: null, lasted: 0, next: null });
   }
 
   /** Ask soon; the event, where there was one, is when the measure `answer` begins. */
   soon(event) {
     clearTimeout(this.timer);
+    if (this.running && this.lasted > SLOW_MILLISECONDS) {
+      this.next = event ?? {};
+      return;
+    }
     this.running?.abort();
-    const since = event?.timeStamp;
-    this.timer = setTimeout(() => this.now(since), event ? PAUSE_MILLISECONDS : 0);
+    this.timer = setTimeout(() => this.now(event?.timeStamp), event ? PAUSE_MILLISECONDS : 0);
   }
 
   stop() {
     clearTimeout(this.timer);
+    this.next = null;
     this.running?.abort();
   }
 
   async now(since) {
     const running = new AbortController();
+    const began = performance.now();
     this.running = running;
     try {
       const draw = await this.ask(running.signal);
-      if (running.signal.aborted || !draw) return;
+      if (running.signal.aborted) return;
+      this.lasted = performance.now() - began;
       draw();
       if (since !== undefined) measure(since);
     } catch (error) {
-      if (running.signal.aborted) return;
-      this.refuse(error instanceof Refused ? error : unexpected(error));
+      if (!running.signal.aborted) this.refuse(error instanceof Refused ? error : unexpected(error));
+    } finally {
+      if (this.running === running) this.goOn();
     }
+  }
+
+  goOn() {
+    const next = this.next;
+    this.running = this.next = null;
+    if (next) this.soon(next);
   }
 }
 

@@ -21,13 +21,13 @@ export function logarithmic([low, high], range) {
 /** Powers of two of bytes within a range, at most `most` of them, evenly spaced; in a narrow one half steps as well. */
 export function byteTicksLogarithmic([low, high], most) {
   const within = ticksOfTwo([low, high], most);
-  const halves = within.length < 4 ? ticksOfTwo([low / 1.5, high / 1.5], most).map((tick) => tick * 1.5) : [];
+  const halves = high / low < 16 ? ticksOfTwo([low / 1.5, high / 1.5], most).map((tick) => tick * 1.5) : [];
   return [...within, ...halves].sort((one, other) => one - other);
 }
 
 function ticksOfTwo([low, high], most) {
   const [first, last] = [Math.ceil(Math.log2(low) - 1e-9), Math.floor(Math.log2(high) + 1e-9)];
-  const step = [1, 2, 5, 10, 20].find((one) => (last - first) / one < most) ?? 40;
+  const step = [1, 2, 3, 4, 5, 6, 8, 10].find((one) => (last - first) / one < most) ?? 20;
   const start = Math.ceil(first / step) * step;
   return Array.from({ length: Math.max(Math.floor((last - start) / step) + 1, 0) }, (_, place) => 2 ** (start + place * step));
 }

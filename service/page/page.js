@@ -5,11 +5,13 @@ import { readAddress } from "./address.js";
 import { Ask } from "./ask.js";
 import { loadTools } from "./catalogue.js";
 import { byId } from "./elements.js";
+import { Plan } from "./plan.js";
 import { listenToCopying } from "./snippets.js";
 import { block, hideNotice, isBlocked, say, setState } from "./state.js";
+import { Tools } from "./tools.js";
 
 const TITLES = { ask: "Ask", plan: "Plan", tools: "Tools" };
-const views = { ask: new Ask(start) };
+const views = { ask: new Ask(start), plan: new Plan(start), tools: new Tools(start) };
 let shown = null;
 
 async function start() {

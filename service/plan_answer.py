@@ -1,0 +1,169 @@
+"""What a plan answers: totals for each policy, tools, nodes, a histogram of requests, what fits nowhere, notes."""
+
+from typing import Any
+
+import numpy as np
+
+from .forecast import Forecast, Refused, ToolForecast
+from .node_fit import fit, fit_nowhere, fits_somewhere, mix
+from .plan_load import Load, expected_gbh
+from .plan_numbers import distribution, rounded, weighted_bounds
+from .plan_request import PlanRequest
+from .plan_tool import CONSTANT, OF_CAPS, OWN
+
+# Under this name stands the policy of the failure cap that was asked for.
+PREDICTED = "predicted"
+_MOST_LISTED = 20
+_MOST_REFUSED = 100
+# Bars of the histogram: as many for each doubling as leave it readable.
+_MOST_BARS, _BARS_OF_A_DOUBLING = 32, (4, 2, 1)
+
+
+def answer(forecast: Forecast, request: PlanRequest) -> dict[str, Any]:
+    """Return all of ``POST /v1/plan``."""
+    names = {PREDICTED: OF_CAPS.get(request.failure_cap or 0.0, OWN), CONSTANT: CONSTANT}
+    names |= {name: name for name in OF_CAPS.values()}
+    loads = {name: Load.of(forecast, policy) for name, policy in names.items()}
+    predicted = loads[PREDICTED]
+    return {
+        "jobs": int(predicted.counts.sum()),
+        "distinct_jobs": forecast.different,
+        "refused_jobs": sum(one.jobs for one in forecast.refused),
+        "refused": [_refused(one, forecast.place_word) for one in forecast.refused[:_MOST_REFUSED]],
+        "policies": {
+            name: {
+                "failure_cap": _cap(forecast, policy),
+                **_totals(forecast, policy, loads[name]),
+                **_nodes(loads[name], request),
+            }
+            for name, policy in names.items()
+        },
+        "tools": [_tool(tool, names[PREDICTED]) for tool in forecast.tools],
+        "histogram": _histogram(predicted, loads[CONSTANT]),
+        "fit_nowhere": _listed(forecast, names[PREDICTED], request),
+        "too_long": int(predicted.counts[predicted.hours > request.window_hours].sum()),
+        "window_hours": request.window_hours,
+        "notes": _notes(forecast, request),
+        "seed": request.seed,
+        "scenarios": forecast.scenarios,
+    }
+
+
+def _refused(one: Refused, place_word: str) -> dict[str, Any]:
+    told = {"tool": one.tool, "jobs": one.jobs, "error": one.error, "message": one.message}
+    return {place_word: one.place, **told}
+
+
+def _cap(forecast: Forecast, policy: str) -> float | None:
+    """Return the failure cap of a policy; where each bundle has its own, the one that all share."""
+    of_name = {name: cap for cap, name in OF_CAPS.items()}
+    if policy in of_name:
+        return of_name[policy]
+    own = {tool.jobs.failure_cap for tool in forecast.tools}
+    return own.pop() if len(own) == 1 else None
+
+
+def _totals(forecast: Forecast, policy: str, load: Load) -> dict[str, Any]:
+    requested_gbh, used_gbh = expected_gbh(forecast.tools, policy)
+    used_bytes = float(sum(tool.jobs.counts @ tool.jobs.means_bytes for tool in forecast.tools))
+    jobs = max(int(load.counts.sum()), 1)
+    return {
+        "requested_bytes": _requested_bytes(load),
+        "requested_gbh": distribution(requested_gbh, load.requested_gbh),
+        "used_gbh": distribution(used_gbh, load.used_gbh),
+        "wasted_gbh": distribution(requested_gbh - used_gbh, load.requested_gbh - load.used_gbh),
+        "used_bytes": distribution(used_bytes, load.used_bytes),
+        "expected_retries": rounded(float(load.counts @ load.attempts.expected_retries)),
+        "failure_rate": rounded(float(load.counts @ load.attempts.failure_rates) / jobs),
+    }
+
+
+def _requested_bytes(load: Load) -> dict[str, int]:
+    return {
+        # beyond what 64 bits hold, where jobs are many and requests absurd
+        "total": sum(map(int.__mul__, load.first_bytes.tolist(), load.counts.tolist())),
+        **weighted_bounds(load.first_bytes, load.counts),
+        "largest": int(load.first_bytes.max(initial=0)),
+    }
+
+
+def _nodes(load: Load, request: PlanRequest) -> dict[str, Any]:
+    return {
+        "fit_nowhere": fit_nowhere(load, request.nodes),
+        "nodes": [fit(load, node, request.window_hours) for node in request.nodes],
+        "mix": mix(load, request.nodes, request.window_hours),
+    }
+
+
+def _tool(tool: ToolForecast, policy: str) -> dict[str, Any]:
+    jobs, attempts = tool.jobs, tool.jobs.attempts[policy]
+    total = int(jobs.counts.sum())
+    requested_gbh, used_gbh = expected_gbh([tool], policy)
+    constant_gbh, _ = expected_gbh([tool], CONSTANT)
+    first_bytes = attempts.first_bytes
+    return {
+        "tool": jobs.tool,
+        "jobs": total,
+        "run_seconds": rounded(float(jobs.counts @ jobs.hours) / total * 3600),
+        "requested_gbh": rounded(requested_gbh),
+        "used_gbh": rounded(used_gbh),
+        "wasted_gbh": rounded(requested_gbh - used_gbh),
+        "constant_request_bytes": int(jobs.attempts[CONSTANT].first_bytes[0]),
+        "constant_wasted_gbh": rounded(constant_gbh - used_gbh),
+        "requested_bytes": {
+            "total": sum(map(int.__mul__, first_bytes.tolist(), jobs.counts.tolist())),
+            **weighted_bounds(first_bytes, jobs.counts),
+            "largest": int(first_bytes.max()),
+        },
+        "expected_retries": rounded(float(jobs.counts @ attempts.expected_retries)),
+        "failure_rate": rounded(float(jobs.counts @ attempts.failure_rates) / total),
+        "guards": dict(jobs.guards),
+    }
+
+
+def _histogram(predicted: Load, constant: Load) -> dict[str, Any]:
+    """Count the first requests between edges that rise by the same factor."""
+    both = np.concatenate([predicted.first_bytes, constant.first_bytes])
+    if not len(both):
+        return {"edges_bytes": [], "jobs": {PREDICTED: [], CONSTANT: []}}
+    least, most = np.log2([float(both.min()), float(both.max())])
+    steps = next((steps for steps in _BARS_OF_A_DOUBLING if (most - least) * steps < _MOST_BARS - 1), 1)
+    powers = np.arange(np.floor(least * steps), np.floor(most * steps) + 2) / steps
+    edges = np.rint(2.0**powers)
+    counted = {
+        name: np.histogram(load.first_bytes, edges, weights=load.counts)[0].astype(int).tolist()
+        for name, load in ((PREDICTED, predicted), (CONSTANT, constant))
+    }
+    return {"edges_bytes": edges.astype(int).tolist(), "jobs": counted}
+
+
+def _listed(forecast: Forecast, policy: str, request: PlanRequest) -> list[dict[str, Any]]:
+    """Return the jobs that fit nowhere, those that ask for most first."""
+    found = []
+    for tool in forecast.tools:
+        jobs, first_bytes = tool.jobs, tool.jobs.attempts[policy].first_bytes
+        for row in np.flatnonzero(~fits_somewhere(first_bytes, jobs.slots, request.nodes)).tolist():
+            found.append((int(first_bytes[row]), tool, row))
+    found.sort(key=lambda one: (-one[0], one[1].jobs.tool, one[2]))
+    return [_job(forecast, tool, row, amount_bytes) for amount_bytes, tool, row in found[:_MOST_LISTED]]
+
+
+def _job(forecast: Forecast, tool: ToolForecast, row: int, request_bytes: int) -> dict[str, Any]:
+    return {
+        "tool": tool.jobs.tool,
+        forecast.place_word: int(tool.jobs.places[row]),
+        "jobs": int(tool.jobs.counts[row]),
+        "inputs_bytes": int(tool.jobs.inputs_bytes[row]),
+        "slots": int(tool.jobs.slots[row]),
+        "request_bytes": request_bytes,
+    }
+
+
+def _notes(forecast: Forecast, request: PlanRequest) -> list[str]:
+    notes = list(forecast.notes)
+    priced = [node for node in request.nodes if node.price_per_hour is not None]
+    if priced and len(priced) < len(request.nodes):
+        notes.append("not all nodes have a price: each job goes to the one with the least memory that it fits on")
+    if len(forecast.refused) > _MOST_REFUSED:
+        notes.append(f"{len(forecast.refused):,} tools are not planned; {_MOST_REFUSED} of them are listed")
+    return notes

@@ -1,0 +1,131 @@
+"""POST /v1/plan: capacity planning in a thread of its own, with the last forecasts kept for other nodes and windows."""
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from galaxy_memory_rules.errors import InvalidMessage
+from galaxy_memory_rules.memory import MIB
+
+from . import wire
+from .bodies import read_body
+from .forecast import Forecast, forecast
+from .plan_answer import answer
+from .plan_jobs import PlannedJobs, parse_jobs
+from .plan_request import parse_request
+from .predicting import Serving
+from .predictor import Predictor
+from .settings import ServiceSettings
+
+PLAN = "/v1/plan"
+# What decides about a forecast, and what is decided afterwards, in milliseconds.
+_OF_FORECAST = ("jobs", "csv", "tool", "default_run_seconds", "seed")
+_AFTERWARDS = ("nodes", "window_hours", "failure_cap")
+_KNOWN = (*_OF_FORECAST, *_AFTERWARDS)
+_KEPT_BYTES = 64 * MIB
+# A plan takes all of a core: more at once would take longer each.
+_AT_ONCE = 2
+
+
+class Planning:
+    """Answers plans; what it forecast for the same jobs of the same bundles is not forecast again.
+
+    Parameters
+    ----------
+    serving : Serving
+        Where the bundles are.
+    """
+
+    def __init__(self, serving: Serving) -> None:
+        self._serving = serving
+        self._kept = _Kept()
+        self._threads = ThreadPoolExecutor(_AT_ONCE, "plan")
+
+    async def plan(self, body: bytes) -> bytes:
+        """Answer one plan, while others get their turn."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._plan, body)
+
+    def _plan(self, body: bytes) -> bytes:
+        fields = _fields(body)
+        told = {name: wire.decode_part(fields[name], name) for name in fields if name not in ("jobs", "csv")}
+        request = parse_request(told)
+        predictor, key = self._serving.predictor, _digest(fields)
+        found = self._kept.get(predictor, key)
+        if found is None:
+            planned = _planned(fields, told, predictor)
+            found = forecast(predictor, planned, request.default_run_seconds, request.seed)
+            self._kept.put(predictor, key, found)
+        return wire.encode(answer(found, request))
+
+
+class _Kept:
+    """The forecasts that were asked for last, of the bundles that are served now; any thread may ask."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._predictor: Predictor | None = None
+        self._forecasts: OrderedDict[bytes, Forecast] = OrderedDict()
+
+    def get(self, predictor: Predictor, key: bytes) -> Forecast | None:
+        """Return a forecast, if it is kept."""
+        with self._lock:
+            if predictor is not self._predictor or key not in self._forecasts:
+                return None
+            self._forecasts.move_to_end(key)
+            return self._forecasts[key]
+
+    def put(self, predictor: Predictor, key: bytes, found: Forecast) -> None:
+        """Keep a forecast, and as many of those before as there is room for."""
+        with self._lock:
+            if predictor is not self._predictor:
+                self._predictor = predictor
+                self._forecasts.clear()
+            self._forecasts[key] = found
+            taken_bytes = sum(one.taken_bytes for one in self._forecasts.values())
+            while taken_bytes > _KEPT_BYTES:
+                taken_bytes -= self._forecasts.popitem(last=False)[1].taken_bytes
+
+
+def routes(serving: Serving, settings: ServiceSettings) -> APIRouter:
+    """Return the route of the planner."""
+    router, planning = APIRouter(), Planning(serving)
+
+    @router.post(PLAN, include_in_schema=False)
+    async def plan(request: Request) -> Response:
+        body = await read_body(dict(request.headers.raw), request.receive, settings.max_batch_body_bytes)
+        return Response(await planning.plan(body), media_type="application/json")
+
+    return router
+
+
+def _fields(body: bytes) -> dict[str, Any]:
+    """Read the fields of a plan, no further than where they begin and end."""
+    fields = wire.decode_fields(body)
+    if not isinstance(fields, dict):
+        raise InvalidMessage("", "expected an object")
+    for name in fields:
+        if name not in _KNOWN:
+            raise InvalidMessage(name[:200], f"unknown field; known are {', '.join(_KNOWN)}")
+    return fields
+
+
+def _digest(fields: Mapping[str, Any]) -> bytes:
+    """Return what is the same for the same jobs, written the same way."""
+    digest = hashlib.blake2b()
+    for name in _OF_FORECAST:
+        told = fields.get(name)
+        # a length before each, so that no two lists of fields read alike
+        content = bytes(told) if isinstance(told, wire.Raw) else repr(told).encode("utf-8", "backslashreplace")
+        digest.update(b"%d:" % len(content) + content)
+    return digest.digest()
+
+
+def _planned(fields: Mapping[str, Any], told: Mapping[str, Any], predictor: Predictor) -> PlannedJobs:
+    return parse_jobs(fields.get("jobs"))
