@@ -12,10 +12,14 @@ from urllib.parse import urlsplit
 
 import many_tools
 import pytest
+import recorded
 import serving
 from serving import ROOT
 
 from trainer import publishing
+from trainer.learning import Settings
+from trainer.readers import read
+from trainer.training import train_tool
 
 # with a browser of its own target only: nothing of it is imported before a test asks for it
 if TYPE_CHECKING:
@@ -25,17 +29,19 @@ SCREENSHOTS = ROOT / "tests" / "screenshots"
 # bundles trained before, by whoever does not want to wait for them again
 _TRAINED = "GMR_BROWSER_MODELS"
 _PROGRAM = "/usr/bin/chromium"
-_FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+_FLAGS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
 _PATIENCE_MILLISECONDS = 15_000
 _FOREST = (
     '{"ExtraTreesRegressor": {"module_name": "sklearn.ensemble", "class_name": "ExtraTreesRegressor", '
     '"parameters": {"n_estimators": [50]}}}'
 )
-# what a page of ours should never be able to become
-HOSTILE = """<img src=x onerror="alert('tool')">'"&amp;/../</script>\u202eevil\u202c"""
+# names that were made to do harm: as markup, and by turning round what is read after them, which no job may be called
+HOSTILE = """<img src=x onerror="alert('tool')">'"&amp;/../</script>#?%2e שלום"""
+TURNED = "turned/\u202eloot\u202c/\u2066x"
+LIMIT_BYTES = 220 * 1024**2
 
 
 class Visit:
@@ -133,7 +139,8 @@ class Visit:
             """() => {
                 const room = document.documentElement.clientWidth;
                 if (document.documentElement.scrollWidth <= room) return [];
-                const wide = [...document.querySelectorAll("body *")].filter((one) => one.getBoundingClientRect().right > room + 1);
+                const right = (one) => one.getBoundingClientRect().right;
+                const wide = [...document.querySelectorAll("body *")].filter((one) => right(one) > room + 1);
                 return ["the page", ...wide.map((one) => one.outerHTML.slice(0, 120))];
             }"""
         )
@@ -204,9 +211,26 @@ def examples(example_models: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def thousand(chromium: "Browser", models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The service with a thousand tools, one of which has a name that was made to do harm."""
+    """The service with a thousand tools, two of which have names that were made to do harm."""
     root = tmp_path_factory.mktemp("thousand") / "models"
-    many_tools.publish(models / "tool", root, [*many_tools.names(999), HOSTILE])
+    many_tools.publish(models / "tool", root, [*many_tools.names(998), HOSTILE, TURNED])
     assert len(publishing.homes(root)) == 1000
     with serving.served(root, "--drain-seconds", "0") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def limited(chromium: "Browser", tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The service with one tool, many of whose jobs were stopped at 220 MiB."""
+    # it imports this file
+    from conftest import FOREST, serve
+
+    folder = tmp_path_factory.mktemp("limited")
+    rows = recorded.rows(80)
+    for row in rows:
+        row[recorded.LABEL] = min(int(str(row[recorded.LABEL])), LIMIT_BYTES)
+    path = recorded.write(folder / "limited.csv", rows)
+    [found] = read(path, recorded.LABEL, written="limited.csv")
+    serve(folder / "models", train_tool(found, (FOREST,), Settings()).bundle)
+    with serving.served(folder / "models", "--drain-seconds", "0") as url:
         yield url
