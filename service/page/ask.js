@@ -4,7 +4,8 @@ import { Answering } from "./answering.js";
 import { postJson, Refused } from "./api.js";
 import { replaceAddress, writeAddress } from "./address.js";
 import { answerText, showAnswer } from "./ask_answer.js";
-import { AskChart, curveTotals, recordedRange } from "./ask_chart.js";
+import { AskChart } from "./ask_chart.js";
+import { BEYOND, Curve, recordedRange, totalOf } from "./ask_curve.js";
 import { AskFields, jobsText } from "./ask_fields.js";
 import { byRows, findTool, shortName, toolDetails } from "./catalogue.js";
 import { Combobox } from "./combobox.js";
@@ -13,15 +14,13 @@ import { formatBytes } from "./sizes.js";
 import { showSnippets } from "./snippets.js";
 import { block, say, setState } from "./state.js";
 
-/** How far beyond the recorded sizes the slider goes. */
-const BEYOND = 4;
-
 export class Ask {
   /** `again` loads the page anew, where the whole service has gone. */
   constructor(again) {
     this.again = again;
     this.fields = new AskFields(byId("ask-fields"));
     this.chart = new AskChart();
+    this.curve = new Curve();
     this.answering = new Answering((signal) => this.ask(signal), (refused) => this.refuse(refused));
     this.combobox = new Combobox(byId("ask-tool"), (tool) => this.choose(tool));
     byId("ask-form").addEventListener("submit", (event) => event.preventDefault());
@@ -95,16 +94,16 @@ export class Ask {
     } catch (error) {
       return () => this.complain(error.message);
     }
-    const total = totalOf(job.inputs);
-    const totals = curveTotals(this.range, total);
-    const jobs = [job, ...totals.map((size) => scaled(job, size / total))];
-    const { recommendations } = await postJson("v1/predict/batch", { jobs }, signal);
+    const { totals, jobs, key } = this.curve.question(job, this.range, this.details.bundle);
+    const { recommendations } = await postJson("v1/predict/batch", { jobs: [job, ...jobs] }, signal);
     const refused = recommendations.find((one) => one.error);
     if (refused) throw new Refused(422, refused);
-    return () => this.draw(job, total, totals, recommendations);
+    const [answer, ...answers] = recommendations;
+    return () => this.draw(job, answer, totals, this.curve.keep(key, answers));
   }
 
-  draw(job, total, totals, [answer, ...curve]) {
+  draw(job, answer, totals, curve) {
+    const total = totalOf(job.inputs);
     this.inputs = job.inputs;
     byId("ask-problem").hidden = byId("ask-empty").hidden = true;
     byId("ask-answer").hidden = false;
@@ -149,13 +148,4 @@ export class Ask {
     setState("error");
     say(message);
   }
-}
-
-function totalOf(inputs) {
-  return inputs.reduce((sum, { size_bytes: size }) => sum + size, 0);
-}
-
-function scaled(job, factor) {
-  const inputs = job.inputs.map((one) => ({ ...one, size_bytes: Math.max(Math.round(one.size_bytes * factor), 1) }));
-  return { ...job, inputs };
 }

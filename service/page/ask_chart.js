@@ -5,7 +5,6 @@ import { byId, element, shape, table } from "./elements.js";
 import { formatBytes } from "./sizes.js";
 
 const HEIGHT = 380;
-const POINTS = 40;
 const BANDS = [["0.95", "0.99", "outer"], ["0.9", "0.95", "middle"], ["0.5", "0.9", "inner"]];
 const LEGEND = [
   ["dots", "recorded job"],
@@ -14,24 +13,8 @@ const LEGEND = [
   ["middle", "to 0.95"],
   ["outer", "to 0.99"],
   ["request", "request"],
+  ["beyond", "larger than any recorded job"],
 ];
-
-/** The range of total input sizes that were recorded, as far as the service tells it; null where nothing is known. */
-export function recordedRange({ recorded, sizes_bytes: sizes }) {
-  const totals = (recorded?.sizes_bytes ?? []).filter((size) => size > 0);
-  if (totals.length) return [Math.min(...totals), Math.max(...totals)];
-  const seen = Object.values(sizes ?? {});
-  if (!seen.length) return null;
-  return [Math.min(...seen.map((one) => one.smallest)), seen.reduce((sum, one) => sum + one.largest, 0)];
-}
-
-/** The total sizes for which the band is asked: the recorded range, a little more, and the job itself. */
-export function curveTotals(range, total) {
-  if (!total) return [];
-  const [low, high] = range ?? [total / 32, total * 32];
-  const [from, to] = [Math.max(Math.min(low, total), 1), Math.max(high, total) * 1.25];
-  return Array.from({ length: POINTS }, (_, place) => Math.round(from * (to / from) ** (place / (POINTS - 1))));
-}
 
 export class AskChart {
   constructor() {
@@ -88,8 +71,8 @@ export class AskChart {
   }
 
   legend() {
-    const { details, curve } = this.shown;
-    const has = { dots: details.recorded?.sizes_bytes.length, request: true };
+    const { details, curve, range } = this.shown;
+    const has = { dots: details.recorded?.sizes_bytes.length, request: true, beyond: Boolean(range) };
     const entries = LEGEND.filter(([kind]) => (kind in has ? has[kind] : curve.length));
     if (details.limit_bytes) entries.push(["limit", `limit of recorded jobs, ${formatBytes(details.limit_bytes)}`]);
     const key = JSON.stringify(entries);

@@ -21,7 +21,7 @@ export function logarithmic([low, high], range) {
 /** Powers of two of bytes within a range, at most `most` of them, evenly spaced; in a narrow one half steps as well. */
 export function byteTicksLogarithmic([low, high], most) {
   const within = ticksOfTwo([low, high], most);
-  const halves = high / low < 16 ? ticksOfTwo([low / 1.5, high / 1.5], most).map((tick) => tick * 1.5) : [];
+  const halves = high / low < 8 ? ticksOfTwo([low / 1.5, high / 1.5], most).map((tick) => tick * 1.5) : [];
   return [...within, ...halves].sort((one, other) => one - other);
 }
 

@@ -127,7 +127,8 @@ function caps(plan, cap) {
   const points = capsOf(plan);
   const constant = plan.policies.constant?.wasted_gbh.mean;
   const named = points.map((one) => ({ ...one, name: one.cap === null ? "own" : formatShare(one.cap) }));
-  showCaps(byId("plan-caps"), { title: "Wasted memory over the failure cap", points: named, chosen: cap, constant });
+  const chosen = cap ?? plan.policies.predicted.failure_cap;
+  showCaps(byId("plan-caps"), { title: "Wasted memory over the failure cap", points: named, chosen, constant });
   const lines = named.map(({ name, policy }) => [
     name === "own" ? "each tool's own" : name,
     ...[policy.requested_gbh, policy.used_gbh, policy.wasted_gbh].map(({ mean }) => formatGbh(mean)),
@@ -160,7 +161,7 @@ function toolRow(one) {
     formatBytes(one.requested_bytes.largest),
     ...[one.requested_gbh, one.used_gbh, one.wasted_gbh, one.constant_wasted_gbh].map(amount),
     formatNumber(one.expected_retries),
-    guards.join(", ") || "none",
+    element("span", { class: "text" }, guards.join(", ") || "none"),
   ];
 }
 

@@ -4,7 +4,7 @@ import { byRows, toolDetails } from "./catalogue.js";
 import { spelledBytes } from "./sizes.js";
 
 const MOST_TOOLS = 3;
-const COUNTS = [160, 90, 40, 12];
+const COUNTS = [3200, 1800, 800, 240];
 
 /** Rows in CSV, with one column for each input of these tools. */
 export async function exampleWeek() {
