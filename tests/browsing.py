@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 import many_tools
@@ -25,6 +25,7 @@ from trainer.training import train_tool
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Locator, Page, Request
 
+Colours = Literal["light", "dark"]
 SCREENSHOTS = ROOT / "tests" / "screenshots"
 # bundles trained before, by whoever does not want to wait for them again
 _TRAINED = "GMR_BROWSER_MODELS"
@@ -33,7 +34,7 @@ _FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
-_PATIENCE_MILLISECONDS = 15_000
+_PATIENCE_MILLISECONDS = 40_000
 _FOREST = (
     '{"ExtraTreesRegressor": {"module_name": "sklearn.ensemble", "class_name": "ExtraTreesRegressor", '
     '"parameters": {"n_estimators": [50]}}}'
@@ -41,6 +42,7 @@ _FOREST = (
 # names that were made to do harm: as markup, and by turning round what is read after them, which no job may be called
 HOSTILE = """<img src=x onerror="alert('tool')">'"&amp;/../</script>#?%2e שלום"""
 TURNED = "turned/\u202eloot\u202c/\u2066x"
+TOKEN = "open-sesame-0123456789"
 LIMIT_BYTES = 220 * 1024**2
 
 
@@ -133,6 +135,12 @@ class Visit:
             for node in one["nodes"]
         ]
 
+    def wear(self, width: int, colours: Colours) -> None:
+        """Look from another screen, and wait until the page has settled on it."""
+        self.page.set_viewport_size({"width": width, "height": 900})
+        self.page.emulate_media(color_scheme=colours)
+        self.page.wait_for_timeout(250)
+
     def overflowing(self) -> list[str]:
         """What makes a reader scroll sideways, none where nothing does."""
         found: list[str] = self.page.evaluate(
@@ -216,6 +224,23 @@ def thousand(chromium: "Browser", models: Path, tmp_path_factory: pytest.TempPat
     many_tools.publish(models / "tool", root, [*many_tools.names(998), HOSTILE, TURNED])
     assert len(publishing.homes(root)) == 1000
     with serving.served(root, "--drain-seconds", "0") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def unready(chromium: "Browser", tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The service before anybody has trained anything."""
+    with serving.served(tmp_path_factory.mktemp("unready"), "--drain-seconds", "0") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def guarded(example_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The service that answers only those who bear the token `TOKEN`."""
+    file = tmp_path_factory.mktemp("guarded") / "token"
+    file.write_text(TOKEN)
+    file.chmod(0o600)
+    with serving.served(example_models, "--drain-seconds", "0", "--token-file", str(file)) as url:
         yield url
 
 

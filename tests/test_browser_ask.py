@@ -75,7 +75,8 @@ def assert_shown(visit: Visit, answer: dict[str, Any]) -> None:
     number, unit = visit.text("#ask-request").split()
     expected, expected_unit = format_bytes(answer["memory_bytes"]).split()
     # three digits there, two decimals here
-    assert (float(number), unit) == (pytest.approx(float(expected), rel=0.005), expected_unit)
+    assert float(number) == pytest.approx(float(expected), rel=0.005)
+    assert unit == expected_unit
     assert visit.page.locator("#ask-reasons li").all_inner_texts() == answer["reasons"]
     assert answer["bundle"] in visit.text("#ask-bundle")
 

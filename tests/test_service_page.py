@@ -113,7 +113,12 @@ def test_no_script_makes_markup_of_text_or_asks_elsewhere() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ['place.innerHTML = tool;', 'element("p", { style: "color:red" })', 'import "https://cdn.example/x.js"', "eval(text)"],
+    [
+        "place.innerHTML = tool;",
+        'element("p", { style: "color:red" })',
+        'import "https://cdn.example/x.js"',
+        "eval(text)",
+    ],
 )
 def test_a_script_that_did_would_be_noticed(line: str) -> None:
     assert MARKUP.search(line)
@@ -125,7 +130,9 @@ def test_nothing_stands_inline_or_comes_from_elsewhere() -> None:
         assert tag != "style" and "style" not in attributes
         assert not [name for name in attributes if name.startswith("on")], "a handler would be an inline script"
         for name in ("src", "href"):
-            assert not re.match(r"\w+:|//|/", attributes.get(name) or ""), "beside the page, behind a proxy's prefix too"
+            assert not re.match(r"\w+:|//|/", attributes.get(name) or ""), (
+                "beside the page, behind a proxy's prefix too"
+            )
     assert html.values("script", "src") == ["page/page.js"]
     assert "url(" not in (FOLDER / "page.css").read_text()
     assert "@import" not in (FOLDER / "page.css").read_text()
