@@ -3,7 +3,7 @@
 import { writeAddress } from "./address.js";
 import { allTools, findTool, shortName, toolDetails } from "./catalogue.js";
 import { byId, element } from "./elements.js";
-import { formatCount, formatSeconds, formatShare } from "./sizes.js";
+import { formatAge, formatCount, formatShare } from "./sizes.js";
 import { block, say, setState } from "./state.js";
 import { promiseText, showReport } from "./tool_report.js";
 
@@ -139,7 +139,7 @@ function savedText(share) {
 }
 
 function ageText(seconds) {
-  return seconds ? `${formatSeconds(Math.max(Date.now() / 1000 - seconds, 0))} ago` : "unknown";
+  return seconds ? formatAge(Math.max(Date.now() / 1000 - seconds, 0)) : "unknown";
 }
 
 /** What is not known comes last, however it is sorted. */
