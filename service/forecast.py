@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from galaxy_memory_rules.errors import BundleRefused, PredictionUnavailable
 from trainer.bundle import Bundle
 from trainer.distribution import Vector
+from trainer.policy import BEYOND_TRAINING_SIZES
 
 from .draws import Drawn, draw
 from .plan_jobs import Group, PlannedJobs
@@ -19,7 +21,7 @@ from .refusals import describe
 
 # How often all jobs are run; fewer times where they are many, as many jobs vary less.
 _SCENARIOS, _LEAST_SCENARIOS = 200, 50
-_MOST_DRAWS = 20_000_000
+_MOST_DRAWS = 10_000_000
 # Of a forecast without any array.
 _LEAST_TAKEN_BYTES = 10_000
 # What a model's numbers may lead to where they are not numbers any more.
@@ -116,13 +118,14 @@ def forecast(predictor: Predictor, planned: PlannedJobs, default_run_seconds: fl
             refused.append(_refused(tool, by_tool[tool], _as_refusal(tool, error)))
     scenarios, most_drawn = _pace([jobs for jobs, _ in predicted])
     untold = [why for tool, (_, why) in told.items() if any(group.run_seconds is None for group in by_tool[tool])]
+    unlike = chain.from_iterable(_unlike(jobs) for jobs, _ in predicted)
     return Forecast(
         [ToolForecast(jobs, draw(jobs, parts_bytes, scenarios, most_drawn, seed)) for jobs, parts_bytes in predicted],
         len(planned.groups),
         refused,
         planned.place_word,
         scenarios,
-        (*planned.notes, *untold, *_sampling(sum(map(len, by_tool.values())))),
+        tuple(chain(planned.notes, untold, _sampling(sum(map(len, by_tool.values()))), unlike)),
     )
 
 
@@ -162,14 +165,23 @@ def _run_seconds(found: Bundle, default_run_seconds: float) -> tuple[float, str]
     """Return how long a job of a tool runs that does not tell, and where that is from."""
     recorded = found.facts.get("run_seconds")
     if recorded:
-        return float(recorded["median"]), f"run time of {found.tool} not told: the recorded median"
-    return default_run_seconds, f"run time of {found.tool} neither told nor recorded"
+        median = float(recorded["median"])
+        return median, f"run time of {found.tool} not told: the recorded median, {median:.3g} s"
+    return default_run_seconds, f"run time of {found.tool} neither told nor recorded: {default_run_seconds:g} s"
 
 
 def _sampling(different: int) -> list[str]:
     if different <= MOST_DIFFERENT:
         return []
-    return [f"{different:,} different jobs: about {MOST_DIFFERENT:,} of all sizes stand for them"]
+    return [f"{different:,} different jobs: about {MOST_DIFFERENT:,} of all sizes stand for them, the largest included"]
+
+
+def _unlike(jobs: ToolJobs) -> list[str]:
+    """Tell of jobs that the model knows too little of to say what they use."""
+    beyond = jobs.guards.get(BEYOND_TRAINING_SIZES)
+    if not beyond:
+        return []
+    return [f"{beyond:,} jobs of {jobs.tool} are larger than any recorded: that they use no more is a guess"]
 
 
 def _pace(predicted: Sequence[ToolJobs]) -> tuple[int, int]:

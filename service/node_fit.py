@@ -130,11 +130,12 @@ def _largest(slots: Amounts, nodes: Sequence[NodeType]) -> Amounts:
 
 def _needed(hours: Vector | None, node: NodeType, window_hours: float) -> dict[str, Any]:
     if hours is None:
-        return {"needed": None, "enough": None, "cost": None}
+        return {"busy": None, "needed": None, "enough": None, "cost": None}
     needed = bounds(np.ceil(hours / window_hours - _DUST))
     told = {bound: int(value) for bound, value in needed.items()}
     price = node.price_per_hour
     return {
+        "busy": bounds(hours / window_hours),
         "needed": told,
         "enough": None if node.count is None else told["p95"] <= node.count,
         "cost": None if price is None else {name: rounded(n * price * window_hours) for name, n in told.items()},

@@ -47,7 +47,7 @@ class Peaks:
         # the rows stand one behind the other, as numpy interpolates along one line
         behind = 2.0 * np.arange(len(self.log_edges))[:, None]
         reached = np.interp((levels + behind).ravel(), (self.cumulative + behind).ravel(), below.ravel())
-        return np.diff(reached.reshape(len(behind), PARTS + 1), axis=1) * PARTS
+        return np.asarray(np.diff(reached.reshape(len(behind), PARTS + 1), axis=1) * PARTS)
 
     @property
     def means_bytes(self) -> Vector:

@@ -1,9 +1,11 @@
 """What a plan answers: totals for each policy, tools, nodes, a histogram of requests, what fits nowhere, notes."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from .attempts import Amounts
 from .forecast import Forecast, Refused, ToolForecast
 from .node_fit import fit, fit_nowhere, fits_somewhere, mix
 from .plan_load import Load, expected_gbh
@@ -21,9 +23,8 @@ _MOST_BARS, _BARS_OF_A_DOUBLING = 32, (4, 2, 1)
 
 def answer(forecast: Forecast, request: PlanRequest) -> dict[str, Any]:
     """Return all of ``POST /v1/plan``."""
-    names = {PREDICTED: OF_CAPS.get(request.failure_cap or 0.0, OWN), CONSTANT: CONSTANT}
-    names |= {name: name for name in OF_CAPS.values()}
-    loads = {name: Load.of(forecast, policy) for name, policy in names.items()}
+    policies = policies_of(request)
+    loads = {name: Load.of(forecast.tools, policy, forecast.scenarios) for name, policy in policies.items()}
     predicted = loads[PREDICTED]
     return {
         "jobs": int(predicted.counts.sum()),
@@ -31,16 +32,12 @@ def answer(forecast: Forecast, request: PlanRequest) -> dict[str, Any]:
         "refused_jobs": sum(one.jobs for one in forecast.refused),
         "refused": [_refused(one, forecast.place_word) for one in forecast.refused[:_MOST_REFUSED]],
         "policies": {
-            name: {
-                "failure_cap": _cap(forecast, policy),
-                **_totals(forecast, policy, loads[name]),
-                **_nodes(loads[name], request),
-            }
-            for name, policy in names.items()
+            name: {**totals(forecast.tools, policy, loads[name]), **_nodes(loads[name], request)}
+            for name, policy in policies.items()
         },
-        "tools": [_tool(tool, names[PREDICTED]) for tool in forecast.tools],
+        "tools": [_tool(tool, policies[PREDICTED]) for tool in forecast.tools],
         "histogram": _histogram(predicted, loads[CONSTANT]),
-        "fit_nowhere": _listed(forecast, names[PREDICTED], request),
+        "fit_nowhere": _listed(forecast, policies[PREDICTED], request),
         "too_long": int(predicted.counts[predicted.hours > request.window_hours].sum()),
         "window_hours": request.window_hours,
         "notes": _notes(forecast, request),
@@ -49,26 +46,25 @@ def answer(forecast: Forecast, request: PlanRequest) -> dict[str, Any]:
     }
 
 
+def policies_of(request: PlanRequest) -> dict[str, str]:
+    """Return the policies of a forecast by their names in the answer."""
+    predicted = OF_CAPS.get(request.failure_cap or 0.0, OWN)
+    return {PREDICTED: predicted, CONSTANT: CONSTANT, **{name: name for name in OF_CAPS.values()}}
+
+
 def _refused(one: Refused, place_word: str) -> dict[str, Any]:
     told = {"tool": one.tool, "jobs": one.jobs, "error": one.error, "message": one.message}
     return {place_word: one.place, **told}
 
 
-def _cap(forecast: Forecast, policy: str) -> float | None:
-    """Return the failure cap of a policy; where each bundle has its own, the one that all share."""
-    of_name = {name: cap for cap, name in OF_CAPS.items()}
-    if policy in of_name:
-        return of_name[policy]
-    own = {tool.jobs.failure_cap for tool in forecast.tools}
-    return own.pop() if len(own) == 1 else None
-
-
-def _totals(forecast: Forecast, policy: str, load: Load) -> dict[str, Any]:
-    requested_gbh, used_gbh = expected_gbh(forecast.tools, policy)
-    used_bytes = float(sum(tool.jobs.counts @ tool.jobs.means_bytes for tool in forecast.tools))
+def totals(tools: Sequence[ToolForecast], policy: str, load: Load) -> dict[str, Any]:
+    """Return what the jobs of some tools request, use and waste under one policy."""
+    requested_gbh, used_gbh = expected_gbh(tools, policy)
+    used_bytes = float(sum(tool.jobs.counts @ tool.jobs.means_bytes for tool in tools))
     jobs = max(int(load.counts.sum()), 1)
     return {
-        "requested_bytes": _requested_bytes(load),
+        "failure_cap": _cap(tools, policy),
+        "requested_bytes": _requested_bytes(load.first_bytes, load.counts),
         "requested_gbh": distribution(requested_gbh, load.requested_gbh),
         "used_gbh": distribution(used_gbh, load.used_gbh),
         "wasted_gbh": distribution(requested_gbh - used_gbh, load.requested_gbh - load.used_gbh),
@@ -78,12 +74,21 @@ def _totals(forecast: Forecast, policy: str, load: Load) -> dict[str, Any]:
     }
 
 
-def _requested_bytes(load: Load) -> dict[str, int]:
+def _cap(tools: Sequence[ToolForecast], policy: str) -> float | None:
+    """Return the failure cap of a policy; where each bundle has its own, the one that all share."""
+    of_name = {name: cap for cap, name in OF_CAPS.items()}
+    if policy in of_name:
+        return of_name[policy]
+    own = {tool.jobs.failure_cap for tool in tools}
+    return own.pop() if len(own) == 1 else None
+
+
+def _requested_bytes(first_bytes: Amounts, counts: Amounts) -> dict[str, int]:
     return {
         # beyond what 64 bits hold, where jobs are many and requests absurd
-        "total": sum(map(int.__mul__, load.first_bytes.tolist(), load.counts.tolist())),
-        **weighted_bounds(load.first_bytes, load.counts),
-        "largest": int(load.first_bytes.max(initial=0)),
+        "total": sum(map(int.__mul__, first_bytes.tolist(), counts.tolist())),
+        **weighted_bounds(first_bytes, counts),
+        "largest": int(first_bytes.max(initial=0)),
     }
 
 
@@ -100,7 +105,6 @@ def _tool(tool: ToolForecast, policy: str) -> dict[str, Any]:
     total = int(jobs.counts.sum())
     requested_gbh, used_gbh = expected_gbh([tool], policy)
     constant_gbh, _ = expected_gbh([tool], CONSTANT)
-    first_bytes = attempts.first_bytes
     return {
         "tool": jobs.tool,
         "jobs": total,
@@ -110,11 +114,7 @@ def _tool(tool: ToolForecast, policy: str) -> dict[str, Any]:
         "wasted_gbh": rounded(requested_gbh - used_gbh),
         "constant_request_bytes": int(jobs.attempts[CONSTANT].first_bytes[0]),
         "constant_wasted_gbh": rounded(constant_gbh - used_gbh),
-        "requested_bytes": {
-            "total": sum(map(int.__mul__, first_bytes.tolist(), jobs.counts.tolist())),
-            **weighted_bounds(first_bytes, jobs.counts),
-            "largest": int(first_bytes.max()),
-        },
+        "requested_bytes": _requested_bytes(attempts.first_bytes, jobs.counts),
         "expected_retries": rounded(float(jobs.counts @ attempts.expected_retries)),
         "failure_rate": rounded(float(jobs.counts @ attempts.failure_rates) / total),
         "guards": dict(jobs.guards),

@@ -17,7 +17,7 @@ MOST_ROWS = 100_000
 MOST_JOBS = 10_000_000
 # Beside what describes a job.
 COUNT, RUN_SECONDS = "count", "run_seconds"
-_canonical = msgspec.json.Encoder(order="sorted")
+_encoder = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +75,17 @@ def collect(told: Iterable[Group], place_word: str) -> PlannedJobs:
         total += group.count
         if total > MOST_JOBS:
             raise InvalidMessage(COUNT, f"expected at most {MOST_JOBS:,} jobs in all")
-        key = _canonical.encode((group.job, group.run_seconds))
+        key = _key(group)
         known = by_key.get(key)
         by_key[key] = group if known is None else _added(known, group)
     return PlannedJobs([by_key[key] for key in sorted(by_key)], place_word)
+
+
+def _key(group: Group) -> bytes:
+    """Return what is the same for jobs that are the same, in whatever order their parameters were told."""
+    job = group.job
+    told = (job.dbkey, job.slots, job.attempt, job.previous_request_bytes, group.run_seconds)
+    return _encoder.encode((job.tool_id, job.tool_version, job.inputs, sorted(job.parameters.items()), *told))
 
 
 def _added(known: Group, group: Group) -> Group:

@@ -10,7 +10,7 @@ from trainer.replay import GB
 
 from .attempts import Amounts, Attempts
 from .draws import Retries
-from .forecast import Forecast, ToolForecast
+from .forecast import ToolForecast
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,11 +42,10 @@ class Load:
     used_bytes: Vector
 
     @classmethod
-    def of(cls, forecast: Forecast, policy: str) -> "Load":
-        """Put the tools of a forecast together."""
-        tools = forecast.tools
+    def of(cls, tools: Sequence[ToolForecast], policy: str, scenarios: int) -> "Load":
+        """Put some tools of a forecast together."""
         attempts = _joined([tool.jobs.attempts[policy] for tool in tools])
-        retries = _retries([tool.drawn.retries[policy] for tool in tools], forecast.scenarios)
+        retries = _retries([tool.drawn.retries[policy] for tool in tools], scenarios)
         counts, hours = _column([tool.jobs.counts for tool in tools], int), _column([tool.jobs.hours for tool in tools])
         first_byte_hours = float((counts * hours) @ attempts.first_bytes)
         return cls(
@@ -57,8 +56,8 @@ class Load:
             attempts,
             retries,
             (first_byte_hours + retries.byte_hours) / GB,
-            _sum([tool.drawn.used_byte_hours for tool in tools], forecast.scenarios) / GB,
-            _sum([tool.drawn.used_bytes for tool in tools], forecast.scenarios),
+            _sum([tool.drawn.used_byte_hours for tool in tools], scenarios) / GB,
+            _sum([tool.drawn.used_bytes for tool in tools], scenarios),
         )
 
 

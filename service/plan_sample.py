@@ -12,7 +12,7 @@ from .plan_jobs import Group
 from .plan_tool import inputs_bytes
 
 # Looking at one takes half a millisecond.
-MOST_DIFFERENT = 5_000
+MOST_DIFFERENT = 3_000
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import Any
@@ -18,8 +18,10 @@ from . import wire
 from .bodies import read_body
 from .forecast import Forecast, forecast
 from .plan_answer import answer
+from .plan_csv import parse_csv
 from .plan_jobs import PlannedJobs, parse_jobs
-from .plan_request import parse_request
+from .plan_request import PlanRequest, parse_request
+from .plan_table import plan_csv
 from .predicting import Serving
 from .predictor import Predictor
 from .settings import ServiceSettings
@@ -30,8 +32,11 @@ _OF_FORECAST = ("jobs", "csv", "tool", "default_run_seconds", "seed")
 _AFTERWARDS = ("nodes", "window_hours", "failure_cap")
 _KNOWN = (*_OF_FORECAST, *_AFTERWARDS)
 _KEPT_BYTES = 64 * MIB
+_CSV_HEADERS = {"content-type": "text/csv; charset=utf-8", "content-disposition": 'attachment; filename="plan.csv"'}
 # A plan takes all of a core: more at once would take longer each.
 _AT_ONCE = 2
+
+Write = Callable[[Forecast, PlanRequest], bytes]
 
 
 class Planning:
@@ -48,11 +53,11 @@ class Planning:
         self._kept = _Kept()
         self._threads = ThreadPoolExecutor(_AT_ONCE, "plan")
 
-    async def plan(self, body: bytes) -> bytes:
-        """Answer one plan, while others get their turn."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._plan, body)
+    async def plan(self, body: bytes, write: Write) -> bytes:
+        """Answer one plan as `write` writes it, while others get their turn."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._plan, body, write)
 
-    def _plan(self, body: bytes) -> bytes:
+    def _plan(self, body: bytes, write: Write) -> bytes:
         fields = _fields(body)
         told = {name: wire.decode_part(fields[name], name) for name in fields if name not in ("jobs", "csv")}
         request = parse_request(told)
@@ -62,7 +67,17 @@ class Planning:
             planned = _planned(fields, told, predictor)
             found = forecast(predictor, planned, request.default_run_seconds, request.seed)
             self._kept.put(predictor, key, found)
-        return wire.encode(answer(found, request))
+        return write(found, request)
+
+
+def as_json(found: Forecast, request: PlanRequest) -> bytes:
+    """Write an answer for a program."""
+    return wire.encode(answer(found, request))
+
+
+def as_csv(found: Forecast, request: PlanRequest) -> bytes:
+    """Write an answer for a spreadsheet."""
+    return plan_csv(found, request).encode()
 
 
 class _Kept:
@@ -99,10 +114,20 @@ def routes(serving: Serving, settings: ServiceSettings) -> APIRouter:
 
     @router.post(PLAN, include_in_schema=False)
     async def plan(request: Request) -> Response:
+        is_csv = _wants_csv(request)
         body = await read_body(dict(request.headers.raw), request.receive, settings.max_batch_body_bytes)
-        return Response(await planning.plan(body), media_type="application/json")
+        content = await planning.plan(body, as_csv if is_csv else as_json)
+        return Response(content, headers=_CSV_HEADERS) if is_csv else Response(content, media_type="application/json")
 
     return router
+
+
+def _wants_csv(request: Request) -> bool:
+    told = request.query_params.get("format")
+    if told not in (None, "json", "csv"):
+        raise InvalidMessage("format", "expected json or csv")
+    accepted = request.headers.get("accept", "")
+    return told == "csv" or (told is None and "text/csv" in accepted and "json" not in accepted)
 
 
 def _fields(body: bytes) -> dict[str, Any]:
@@ -122,10 +147,14 @@ def _digest(fields: Mapping[str, Any]) -> bytes:
     for name in _OF_FORECAST:
         told = fields.get(name)
         # a length before each, so that no two lists of fields read alike
-        content = bytes(told) if isinstance(told, wire.Raw) else repr(told).encode("utf-8", "backslashreplace")
+        content = bytes(told) if isinstance(told, wire.Unread) else repr(told).encode("utf-8", "backslashreplace")
         digest.update(b"%d:" % len(content) + content)
     return digest.digest()
 
 
 def _planned(fields: Mapping[str, Any], told: Mapping[str, Any], predictor: Predictor) -> PlannedJobs:
-    return parse_jobs(fields.get("jobs"))
+    if ("jobs" in fields) == ("csv" in fields):
+        raise InvalidMessage("jobs", "expected jobs or csv, one of them")
+    if "jobs" in fields:
+        return parse_jobs(fields["jobs"])
+    return parse_csv(wire.decode_part(fields["csv"], "csv"), told.get("tool"), predictor)

@@ -9,7 +9,8 @@ from trainer import policy
 from trainer.bundle import Bundle
 from trainer.distribution import Beliefs, Distribution
 from trainer.features import Features, FeatureSchema
-from trainer.policy import Request, SizingRule
+from trainer.policy import Request
+from trainer.sizing_rule import SizingRule
 
 QUANTILES = (0.5, 0.9, 0.95, 0.99)
 

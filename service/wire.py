@@ -3,20 +3,22 @@
 from typing import Any
 
 import msgspec
-from msgspec import Raw
 
 from galaxy_memory_rules.errors import InvalidMessage
 from galaxy_memory_rules.messages import read_json
 
+Unread = msgspec.Raw
+"""A part of a message whose beginning and end are known, and nothing more."""
+
 
 class _Batch(msgspec.Struct):
-    jobs: list[Raw]
+    jobs: list[Unread]
 
 
 _decoder = msgspec.json.Decoder()
 _batch_decoder = msgspec.json.Decoder(_Batch)
-_fields_decoder = msgspec.json.Decoder(dict[str, Raw])
-_entries_decoder = msgspec.json.Decoder(list[Raw])
+_fields_decoder = msgspec.json.Decoder(dict[str, Unread])
+_entries_decoder = msgspec.json.Decoder(list[Unread])
 _encoder = msgspec.json.Encoder()
 
 
@@ -24,7 +26,7 @@ _encoder = msgspec.json.Encoder()
 _NOT_TAKEN = (msgspec.DecodeError, ValueError, RecursionError)
 
 
-def decode(body: bytes | Raw) -> Any:
+def decode(body: bytes | Unread) -> Any:
     """Read JSON; what the fast reader does not take is read by the other one, so that errors name the bad field.
 
     Raises
@@ -69,7 +71,7 @@ def decode_entries(part: Any, path: str) -> Any:
         Naming the path, if it is no JSON.
     """
     try:
-        return _entries_decoder.decode(part) if isinstance(part, Raw) else part
+        return _entries_decoder.decode(part) if isinstance(part, Unread) else part
     except _NOT_TAKEN:
         return decode_part(part, path)
 
@@ -83,7 +85,7 @@ def decode_part(part: Any, path: str) -> Any:
         Naming the path, if it is no JSON.
     """
     try:
-        return decode(part) if isinstance(part, Raw) else part
+        return decode(part) if isinstance(part, Unread) else part
     except InvalidMessage as error:
         raise InvalidMessage(path, error.expected) from error
 

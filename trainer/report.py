@@ -1,7 +1,5 @@
 """What the administrator sees of a training: a line for each tool and model, on the screen and in output.csv."""
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,11 +8,10 @@ from typing import Any, Optional
 
 from .bundle import Bundle
 from .scoring import Outcome, Scores
+from .spreadsheet import csv_text
 from .training import Trained
 from .written import put
 
-# A spreadsheet takes a cell that begins like this for a formula.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _SCORES = ("r2", "mape", "median_ape", "under_allocated", "rel")
 _COLUMNS = (
     *("tool", "file", "label", "model", "best_parameters", "rows_used", "rows_dropped", "rows_flagged", "features"),
@@ -91,12 +88,7 @@ def write_csv(path: Path, lines: Sequence[ReportLine]) -> None:
     ConfigError
         If the file cannot be written.
     """
-    text = io.StringIO()
-    rows = [line.row() for line in lines]
-    writer = csv.DictWriter(text, fieldnames=_COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
-    put(path, text.getvalue(), "-o")
+    put(path, csv_text(_COLUMNS, [line.row() for line in lines]), "-o")
 
 
 def table(lines: Sequence[ReportLine]) -> str:
@@ -119,7 +111,3 @@ def _screen_scores(scores: Optional[Scores]) -> tuple[str, ...]:
         return ("-",) * len(_SCORES)
     shares = (f"{share:.1%}" for share in (scores.mape, scores.median_ape, scores.under_allocated))
     return f"{scores.r2:.3f}", *shares, f"{scores.rel:.2f}"
-
-
-def _cell(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
