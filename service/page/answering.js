@@ -6,6 +6,7 @@ import { Refused } from "./api.js";
 const PAUSE_MILLISECONDS = 20;
 /** What takes longer is waited for, and not asked anew with every step of a slider. */
 const SLOW_MILLISECONDS = 300;
+const AGAIN_MILLISECONDS = 5000;
 
 export class Answering {
   /** `ask` takes an AbortSignal and returns a function that draws; `refuse` is told what went wrong. */
@@ -41,10 +42,17 @@ export class Answering {
       draw();
       if (since !== undefined) measure(since);
     } catch (error) {
-      if (!running.signal.aborted) this.refuse(error instanceof Refused ? error : unexpected(error));
+      if (!running.signal.aborted) this.fail(error instanceof Refused ? error : unexpected(error));
     } finally {
       if (this.running === running) this.goOn();
     }
+  }
+
+  /** What may pass is asked again by itself. */
+  fail(refused) {
+    this.refuse(refused);
+    const mayPass = refused.status === 0 || refused.status >= 500;
+    if (mayPass) this.timer = setTimeout(() => this.now(), AGAIN_MILLISECONDS);
   }
 
   goOn() {

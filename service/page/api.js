@@ -6,7 +6,7 @@ const listeners = { busy: () => {} };
 
 /** The service said no, or nothing: `status` 0 where nobody answered. */
 export class Refused extends Error {
-  constructor(status, { error = "unreachable", message = "The service does not answer.", field = "" } = {}) {
+  constructor(status, { error = "unreachable", message = "The service does not answer; it is asked again every few seconds.", field = "" } = {}) {
     super(message);
     Object.assign(this, { status, code: error, field });
   }

@@ -52,9 +52,19 @@ export function formatGbh(gbh) {
 
 /** A span of time in the unit that suits it. */
 export function formatSeconds(seconds) {
-  const units = [[86400, "d"], [3600, "h"], [60, "min"]];
-  const [length, name] = units.find(([one]) => seconds >= 2 * one) ?? [1, "s"];
+  const [length, name] = timeUnit(seconds);
   return `${digits(seconds / length)}${SPACE}${name}`;
+}
+
+/** How long ago it was, in whole units. */
+export function formatAge(seconds) {
+  const [length, name] = timeUnit(seconds);
+  return `${Math.round(seconds / length)}${SPACE}${name} ago`;
+}
+
+function timeUnit(seconds) {
+  const units = [[86400, "d"], [3600, "h"], [60, "min"]];
+  return units.find(([one]) => seconds >= 2 * one) ?? [1, "s"];
 }
 
 function rounded(value) {

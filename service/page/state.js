@@ -59,7 +59,7 @@ function fill(state, notice, refused) {
   byId("loading").hidden = true;
   document.querySelectorAll("main > section:not(#notice)").forEach((view) => (view.hidden = true));
   byId("notice-title").textContent = notice.title;
-  byId("notice-text").textContent = notice.text || `${refused.message} Asked again every ${AGAIN_SECONDS} seconds.`;
+  byId("notice-text").textContent = notice.text || refused.message;
   byId("notice-command").textContent = notice.command ?? "";
   byId("notice-command").hidden = !notice.command;
   byId("token-form").hidden = state !== "token";

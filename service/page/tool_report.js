@@ -94,7 +94,7 @@ function capText(cap) {
 function scores({ scores: { train, test } }) {
   const cell = (part, key, format) => (part && part[key] !== null && part[key] !== undefined ? format(part[key]) : "—");
   const lines = SCORES.map(([name, key, format]) => [name, cell(train, key, format), cell(test, key, format)]);
-  return wide(table("Errors are relative to the recorded peak", ["", "Training rows", "Held-out rows"], lines));
+  return wide(table("Errors are relative to the recorded peak", ["Score", "Training rows", "Held-out rows"], lines));
 }
 
 function constant({ constant: one, wastage_gbh: ours, achieved_failure_rate: rate }) {
@@ -102,7 +102,7 @@ function constant({ constant: one, wastage_gbh: ours, achieved_failure_rate: rat
     ["This bundle", "varies", formatShare(rate), ours === null || ours === undefined ? "unknown" : formatGbh(ours)],
     ["One constant", formatBytes(one.memory_bytes), formatShare(one.failure_rate), formatGbh(one.wastage_gbh)],
   ];
-  return wide(table("On the same held-out jobs", ["", "Request", "Failures", "Wastage"], lines));
+  return wide(table("On the same held-out jobs", ["Rule", "Request", "Failures", "Wastage"], lines));
 }
 
 function rows({ rows: used, rows_dropped: dropped, rows_flagged: flagged }) {

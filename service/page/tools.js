@@ -3,10 +3,12 @@
 import { writeAddress } from "./address.js";
 import { allTools, findTool, shortName, toolDetails } from "./catalogue.js";
 import { byId, element } from "./elements.js";
-import { formatCount, formatSeconds, formatShare } from "./sizes.js";
+import { formatAge, formatCount, formatShare } from "./sizes.js";
 import { block, say, setState } from "./state.js";
 import { promiseText, showReport } from "./tool_report.js";
 
+/** More at once take a browser longer than a person notices; the others come when they are asked for. */
+const AT_ONCE = 100;
 const known = (value) => (value === null || value === undefined ? null : value);
 /** Heading, what is sorted by, and what is shown; the first is the name. */
 const COLUMNS = [
@@ -24,7 +26,9 @@ export class Tools {
   constructor(again) {
     this.again = again;
     this.sorted = { column: 1, falling: true };
+    this.most = AT_ONCE;
     byId("tools-filter").addEventListener("input", () => this.filter());
+    byId("tools-more").addEventListener("click", () => this.showAll());
     byId("tools-table").addEventListener("click", (event) => {
       const button = event.target.closest("button.sort");
       if (button) this.sortBy(Number(button.dataset.column));
@@ -35,7 +39,7 @@ export class Tools {
     const headings = COLUMNS.map(([name], column) =>
       element("th", { scope: "col" }, element("button", { type: "button", class: "sort", "data-column": column }, name)),
     );
-    this.rows = allTools().map((one) => ({ one, row: rowOf(one), search: one.tool.toLowerCase() }));
+    this.rows = allTools().map((one) => ({ one, search: one.tool.toLowerCase() }));
     this.body = element("tbody", {});
     byId("tools-table").replaceChildren(
       element("caption", {}, "Rates are those of jobs that the model had not seen."),
@@ -43,7 +47,6 @@ export class Tools {
       this.body,
     );
     this.order();
-    this.filter();
   }
 
   /** The table, or the report of one tool. */
@@ -93,24 +96,38 @@ export class Tools {
     const { column, falling } = this.sorted;
     const key = COLUMNS[column][1];
     this.rows.sort((one, other) => compared(key(one.one), key(other.one), falling) || one.one.tool.localeCompare(other.one.tool));
-    this.body.replaceChildren(...this.rows.map(({ row }) => row));
     byId("tools-table").querySelectorAll("thead th").forEach((heading, place) => {
       if (place === column) heading.setAttribute("aria-sort", falling ? "descending" : "ascending");
       else heading.removeAttribute("aria-sort");
     });
+    this.draw();
   }
 
   filter() {
+    this.most = AT_ONCE;
+    const count = this.draw();
+    if (byId("tools-filter").value.trim()) say(`${formatCount(count)} tools.`);
+  }
+
+  showAll() {
+    this.most = Infinity;
+    this.draw();
+    this.body.children[AT_ONCE]?.querySelector("a").focus();
+  }
+
+  /** Show the tools that are wanted, as many as are shown at once; returns how many there are. */
+  draw() {
     const words = byId("tools-filter").value.toLowerCase().split(/\s+/).filter(Boolean);
-    let count = 0;
-    for (const { row, search } of this.rows) {
-      row.hidden = !words.every((word) => search.includes(word));
-      count += !row.hidden;
-    }
-    byId("tools-empty").hidden = count > 0;
-    byId("tools-table").hidden = count === 0;
-    byId("tools-count").textContent = words.length ? `${formatCount(count)} of ${formatCount(this.rows.length)} tools` : `${formatCount(count)} tools`;
-    if (words.length) say(`${formatCount(count)} tools.`);
+    const wanted = this.rows.filter(({ search }) => words.every((word) => search.includes(word)));
+    this.body.replaceChildren(...wanted.slice(0, this.most).map((one) => (one.row ??= rowOf(one.one))));
+    const left = Math.max(wanted.length - this.most, 0);
+    byId("tools-more").hidden = !left;
+    byId("tools-more").textContent = `Show ${formatCount(left)} more`;
+    byId("tools-empty").hidden = wanted.length > 0;
+    byId("tools-table").hidden = !wanted.length;
+    const [all, shown] = [formatCount(this.rows.length), formatCount(wanted.length)];
+    byId("tools-count").textContent = words.length ? `${shown} of ${all} tools` : `${all} tool${this.rows.length === 1 ? "" : "s"}`;
+    return wanted.length;
   }
 }
 
@@ -139,7 +156,7 @@ function savedText(share) {
 }
 
 function ageText(seconds) {
-  return seconds ? `${formatSeconds(Math.max(Date.now() / 1000 - seconds, 0))} ago` : "unknown";
+  return seconds ? formatAge(Math.max(Date.now() / 1000 - seconds, 0)) : "unknown";
 }
 
 /** What is not known comes last, however it is sorted. */
