@@ -121,6 +121,8 @@ class Visit:
     def screenshot(self, name: str) -> None:
         """Save what is to be seen, the whole length of the page, for a person to look at."""
         SCREENSHOTS.mkdir(exist_ok=True)
+        # what sticks to the screen would else lie over the middle
+        self.page.evaluate("scrollTo(0, 0)")
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
 
     def serious_violations(self) -> list[str]:
