@@ -50,7 +50,7 @@ export class PlanNodes {
     const id = `plan-node-${this.count++}`;
     const numbers = [
       field(`${id}-cores`, "Cores", { type: "number", min: 1, max: 65536, step: 1, "data-key": "cores", value: cores }),
-      field(`${id}-count`, "How many", { type: "number", min: 0, step: 1, "data-key": "count", placeholder: "unlimited", value: count }),
+      field(`${id}-count`, "How many", { type: "number", min: 0, step: 1, "data-key": "count", placeholder: "any", value: count }),
       field(`${id}-price`, "Price per hour", { type: "number", min: 0, step: "any", "data-key": "price_per_hour", placeholder: "none", value: price }),
     ];
     const row = element(
