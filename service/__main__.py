@@ -1,4 +1,4 @@
-"""The service's command line: python -m service --models models."""
+"""The service's command line: python -m service --models models serves, python -m service plan plans."""
 
 import argparse
 import json
@@ -19,8 +19,22 @@ from .settings import KEYS, SETTINGS_VARIABLE, ServiceSettings, load_settings
 log = logging.getLogger(__name__)
 
 
+# What is done instead of serving.
+_PLAN = "plan"
+
+
 def main(arguments: Sequence[str]) -> int:
-    """Serve until stopped; return 2 for a usage error, such as a port that is taken."""
+    """Serve until stopped, or plan; return 2 for a usage error, such as a port that is taken."""
+    # one thread for each process: with more, the slowest answers of a busy machine take ten times as long
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if arguments[:1] == [_PLAN]:
+        from . import plan_command
+
+        return plan_command.main(arguments[1:])
+    return _serve(arguments)
+
+
+def _serve(arguments: Sequence[str]) -> int:
     try:
         settings = load_settings(vars(_parser().parse_args(arguments)), os.environ)
         check_certificate(settings)
@@ -30,8 +44,6 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     # asked for new bundles before it has the first ones, it need not end
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    # one thread for each process: with more, the slowest answers of a busy machine take ten times as long
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ[SETTINGS_VARIABLE] = settings.to_json()
     logs.configure(settings.log_level)
     host, port, *_ = listening.getsockname()
@@ -49,7 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m service",
         description="Serve the trainer's bundles over HTTP.",
-        epilog="Every option may also be set in the file, and as GMR_<OPTION> in the environment.",
+        epilog="Every option may also be set in the file, and as GMR_<OPTION> in the environment. "
+        "python -m service plan --help: capacity planning, without a server.",
         argument_default=argparse.SUPPRESS,
         allow_abbrev=False,
     )

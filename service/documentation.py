@@ -20,11 +20,13 @@ from trainer.manifest import read_manifest
 
 from . import seed_address, wire
 from .catalogue import Entry
+from .plan_documentation import plan_operation
 from .predicting import Serving
 from .predictor import Predictor
 
 PREDICT = "/v1/predict"
 BATCH = "/v1/predict/batch"
+PLAN = "/v1/plan"
 _DOCUMENT = "/openapi.json"
 # Swagger UI comes from a package: a Galaxy server often has no way out to a content delivery network.
 _PAGE_FILES = "/static-offline-docs"
@@ -92,6 +94,7 @@ def openapi(app: FastAPI, predictor: Predictor) -> dict[str, Any]:
     """Return the whole document for the tools that are loaded now."""
     document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     document["paths"].update({PREDICT: {"post": _predict_operation()}, BATCH: {"post": _batch_operation()}})
+    document["paths"][PLAN] = {"post": plan_operation(_JOB, refused(*_REFUSALS))}
     for entry in predictor.entries.values():
         document["paths"].update(_seed_path(predictor, entry))
     # the framework documents its own way to say that a field is wrong, which none of ours goes

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -16,6 +16,7 @@ from galaxy_memory_rules.memory import MIB
 
 from . import wire
 from .bodies import read_body
+from .documentation import PLAN
 from .forecast import Forecast, forecast
 from .plan_answer import answer
 from .plan_csv import parse_csv
@@ -25,8 +26,8 @@ from .plan_table import plan_csv
 from .predicting import Serving
 from .predictor import Predictor
 from .settings import ServiceSettings
+from .threads import in_thread
 
-PLAN = "/v1/plan"
 # What decides about a forecast, and what is decided afterwards, in milliseconds.
 _OF_FORECAST = ("jobs", "csv", "tool", "default_run_seconds", "seed")
 _AFTERWARDS = ("nodes", "window_hours", "failure_cap")
@@ -51,11 +52,12 @@ class Planning:
     def __init__(self, serving: Serving) -> None:
         self._serving = serving
         self._kept = _Kept()
-        self._threads = ThreadPoolExecutor(_AT_ONCE, "plan")
+        self._turns = asyncio.Semaphore(_AT_ONCE)
 
     async def plan(self, body: bytes, write: Write) -> bytes:
         """Answer one plan as `write` writes it, while others get their turn."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._plan, body, write)
+        async with self._turns:
+            return await in_thread("plan", partial(self._plan, body, write))
 
     def _plan(self, body: bytes, write: Write) -> bytes:
         fields = _fields(body)

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 # What the service takes from the trainer: finding and reading bundles and predicting, but nothing that trains.
 SERVICE_MAY_IMPORT = {"bundle", "distribution", "features", "forest", "manifest", "policy", "publishing", "signing"}
 # A plan tells columns, gigabytes and cells of a spreadsheet as the trainer does; rules are what it prices by.
-SERVICE_MAY_IMPORT |= {"amounts", "columns", "replay", "sizing_rule", "spreadsheet", "tables", "wording"}
+SERVICE_MAY_IMPORT |= {"amounts", "columns", "replay", "sizing_rule", "spreadsheet", "tables", "wording", "written"}
 # The rule runs inside Galaxy's own environment; urllib3 comes with requests.
 RULE_MAY_IMPORT = {"requests", "urllib3", "yaml"}
 # Reading a file with one of these runs what the file says.

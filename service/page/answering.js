@@ -1,12 +1,15 @@
 // From an input event to the drawn answer: waits a moment, asks, forgets what is overtaken, and measures how long it took.
 
 import { Refused } from "./api.js";
+import { setWaiting } from "./state.js";
 
 /** Less than a person notices, more than between two letters of one who types fast. */
 const PAUSE_MILLISECONDS = 20;
 /** What takes longer is waited for, and not asked anew with every step of a slider. */
 const SLOW_MILLISECONDS = 300;
 const AGAIN_MILLISECONDS = 5000;
+/** After this one wonders whether anything happens. */
+const LONG_MILLISECONDS = 500;
 
 export class Answering {
   /** `ask` takes an AbortSignal and returns a function that draws; `refuse` is told what went wrong. */
@@ -29,11 +32,13 @@ export class Answering {
     clearTimeout(this.timer);
     this.next = null;
     this.running?.abort();
+    setWaiting(false);
   }
 
   async now(since) {
     const running = new AbortController();
     const began = performance.now();
+    const waiting = setTimeout(() => setWaiting(true), LONG_MILLISECONDS);
     this.running = running;
     try {
       const draw = await this.ask(running.signal);
@@ -44,6 +49,7 @@ export class Answering {
     } catch (error) {
       if (!running.signal.aborted) this.fail(error instanceof Refused ? error : unexpected(error));
     } finally {
+      clearTimeout(waiting);
       if (this.running === running) this.goOn();
     }
   }
@@ -58,6 +64,7 @@ export class Answering {
   goOn() {
     const next = this.next;
     this.running = this.next = null;
+    setWaiting(false);
     if (next) this.soon(next);
   }
 }

@@ -34,9 +34,10 @@ export class Plan {
   /** Show the plan of a link, or the one that is here already. */
   async show(parameters) {
     const text = parameters.get("state");
-    if (text && text !== this.noted) await this.open(text);
+    const isRead = !text || text === this.noted || (await this.open(text));
     if (this.form.rows.trim()) this.answering.soon();
     else this.showEmpty();
+    if (!isRead) this.complain("The link holds no plan that could be read; it may have been cut short.");
   }
 
   leave() {
@@ -47,8 +48,9 @@ export class Plan {
     try {
       this.form.setState(Object(await unpacked(text)));
       this.noted = text;
+      return true;
     } catch {
-      this.complain("The link holds no plan that could be read; it may have been cut short.");
+      return false;
     }
   }
 
@@ -95,6 +97,7 @@ export class Plan {
     byId("plan-problem").hidden = byId("plan-answer").hidden = true;
     byId("plan-empty").hidden = false;
     setState("empty");
+    say("No jobs yet.");
     this.noted = null;
     replaceAddress(writeAddress("plan"));
   }

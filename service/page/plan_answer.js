@@ -7,7 +7,6 @@ import { showHistogram } from "./histogram.js";
 import { formatBytes, formatCount, formatGbh, formatNumber, formatSeconds, formatShare } from "./sizes.js";
 
 const CAPS = [0.01, 0.02, 0.05, 0.1];
-const MOST_ROWS = 200;
 const drawn = new Map();
 
 /** Show a plan at a cap; what is as it was before is not drawn again. */
@@ -15,7 +14,7 @@ export function showPlan(plan, cap) {
   const policy = (cap !== null && plan.policies[`cap_${cap}`]) || plan.policies.predicted;
   const { constant } = plan.policies;
   fresh("plan-totals", [plan.jobs, plan.distinct_jobs, policy, constant], (place) => place.replaceChildren(...terms(totals(plan, policy, constant))));
-  fresh("plan-alarms", [policy.fit_nowhere, plan.refused?.length, plan.too_long], (place) => place.replaceChildren(...alarms(plan, policy)));
+  fresh("plan-alarms", [policy.fit_nowhere, plan.refused_jobs, plan.too_long], (place) => place.replaceChildren(...alarms(plan, policy)));
   fresh("plan-nodes", [policy.nodes, constant?.nodes], (place) => replaceTable(place, nodes(policy.nodes, constant?.nodes)));
   fresh("plan-mix", policy.mix, (place) => replaceTable(place, mix(policy.mix)));
   fresh("plan-caps", [capsOf(plan), cap], () => caps(plan, cap));
@@ -69,7 +68,7 @@ function alarms(plan, policy) {
   const { jobs, largest_request_bytes: largest } = policy.fit_nowhere ?? {};
   if (jobs) found.push(["bad", "Warning", `${jobsText(jobs)} fit no node`, `The largest request is ${formatBytes(largest)}.`]);
   if (plan.too_long) found.push(["warn", "Careful", `${jobsText(plan.too_long)} run longer than the time there is`, "No number of nodes helps them."]);
-  if (plan.refused?.length) found.push(["warn", "Careful", `${formatCount(plan.refused.length)} rows could not be planned`, "They are listed below; the others are."]);
+  if (plan.refused_jobs) found.push(["warn", "Careful", `${jobsText(plan.refused_jobs)} could not be planned`, "Why is told below; the others are planned."]);
   return found.map(([kind, badge, title, told]) =>
     element("div", { class: `guard ${kind}` }, element("strong", {}, element("span", { class: "badge" }, badge), ` ${title}. `), told),
   );
@@ -178,14 +177,13 @@ function seconds(told) {
 }
 
 function nowhere(jobs) {
-  const lines = jobs.map((one) => [placeOf(one), shortName(one.tool), formatBytes(one.request_bytes)]);
-  return lines.length ? table("The largest of them", ["Row", "Tool", "Request"], lines) : null;
+  const lines = jobs.map((one) => [placeOf(one), shortName(one.tool), formatCount(one.jobs), formatBytes(one.inputs_bytes), formatCount(one.slots), formatBytes(one.request_bytes)]);
+  return lines.length ? table("Those that ask for most", ["Row", "Tool", "Jobs", "Inputs", "Cores", "Request"], lines) : null;
 }
 
-function refused(rows) {
-  const lines = rows.slice(0, MOST_ROWS).map((one) => [placeOf(one), one.tool ?? "—", element("span", { class: "text" }, one.message)]);
-  const caption = rows.length > MOST_ROWS ? `The first ${MOST_ROWS} of ${formatCount(rows.length)}` : "They are left out of everything above";
-  return lines.length ? table(caption, ["Row", "Tool", "Why"], lines) : null;
+function refused(tools) {
+  const lines = tools.map((one) => [placeOf(one), shortName(one.tool), formatCount(one.jobs), element("span", { class: "text" }, one.message)]);
+  return lines.length ? table("Left out of everything above; the row is the first of its tool", ["Row", "Tool", "Jobs", "Why"], lines) : null;
 }
 
 function placeOf({ line, job }) {

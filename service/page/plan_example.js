@@ -28,7 +28,8 @@ function sizeOf({ sizes_bytes: sizes, categories, inputs }, name, step) {
   if (name === "total_filesize" && !inputs.length) return spelledBytes(2 ** (30 + step));
   const seen = sizes[name];
   if (!seen || categories[`extension:${name}`]?.[0] === "(absent)") return "";
-  const share = step / (COUNTS.length - 1);
+  // three digits are written: the largest shall not become larger than what was recorded
+  const share = (step / (COUNTS.length - 1)) * 0.98;
   return spelledBytes(Math.round(seen.smallest * (seen.largest / seen.smallest) ** share));
 }
 

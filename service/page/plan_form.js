@@ -68,6 +68,9 @@ export class PlanForm {
   async take(file, event) {
     if (!file) return;
     this.setRows(await file.text(), file.name);
+    // recorded jobs of one tool are often in a file of its name, without a column that tells it
+    const named = [...byId("plan-tools-known").options].find(({ value }) => value === file.name.replace(/\.\w+$/, ""));
+    if (named) byId("plan-tool").value = named.value;
     this.changed(event);
   }
 

@@ -29,6 +29,12 @@ export function setState(state) {
   document.body.dataset.state = state;
 }
 
+/** Show that an answer takes a while, or that it is there. */
+export function setWaiting(isWaiting) {
+  byId("main").setAttribute("aria-busy", String(isWaiting));
+  if (isWaiting) say("The service is at work …");
+}
+
 export function hideNotice() {
   clearTimeout(timer);
   byId("notice").hidden = true;
