@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -108,7 +109,19 @@ class Visit:
         """Do something, and wait until what it changes is drawn."""
         before = self.answers()
         act()
-        self.page.wait_for_function("before => performance.getEntriesByName('answer').length > before", arg=before)
+        self.until("before => performance.getEntriesByName('answer').length > before", before)
+
+    def until(self, function: str, argument: object = None) -> None:
+        """Wait until a function says yes; Playwright's own way needs eval, which the page's policy forbids."""
+        deadline = time.monotonic() + _PATIENCE_MILLISECONDS / 1000
+        while not self.page.evaluate(function, argument):
+            assert time.monotonic() < deadline, f"never: {function}"
+            self.page.wait_for_timeout(10)
+
+    def until_told(self, selector: str, words: str) -> None:
+        """Wait until an element says so."""
+        told = "([selector, words]) => document.querySelector(selector).textContent.includes(words)"
+        self.until(told, [selector, words])
 
     def answers(self) -> int:
         """How many answers to an input were drawn so far."""

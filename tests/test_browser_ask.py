@@ -182,7 +182,7 @@ def test_a_button_copies_the_command(visit: Open, examples: str) -> None:
     there = visit(examples, permissions=["clipboard-read", "clipboard-write"])
     page = there.go("#ask?tool=bowtie2")
     page.get_by_role("button", name="Copy the curl command").click()
-    page.wait_for_function("document.getElementById('status').textContent === 'Copied.'")
+    there.until_told("#status", "Copied.")
     assert page.evaluate("navigator.clipboard.readText()") == page.inner_text("#ask-curl")
 
 
@@ -242,9 +242,7 @@ def test_a_tool_is_found_among_a_thousand_with_the_keyboard(visit: Open, thousan
     name = chosen.locator(".name").inner_text()
     page.keyboard.press("Enter")
     assert tool.get_attribute("aria-expanded") == "false"
-    page.wait_for_function(
-        "name => document.getElementById('ask-bundle').textContent.includes(name)", arg=name.split()[0]
-    )
+    there.until_told("#ask-bundle", name.split()[0])
     assert there.page.evaluate("document.activeElement.id") == "ask-tool"
     assert tool.input_value() == name
     page.keyboard.type("no tool is called so")
@@ -259,7 +257,7 @@ def test_a_hostile_name_stays_a_name(visit: Open, thousand: str, tmp_path: Path)
     page = there.go("#ask")
     page.get_by_role("combobox", name="Tool").fill("onerror")
     page.locator("#ask-tools [role=option]").click()
-    page.wait_for_function("document.getElementById('ask-curl').textContent.includes('onerror')")
+    there.until_told("#ask-curl", "onerror")
     assert job_of(there)["tool_id"] == HOSTILE
     there.set_size("input_1", "30 MB")
     assert page.locator("main img, main script").count() == 0

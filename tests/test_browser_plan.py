@@ -50,12 +50,23 @@ def request_of(there: Visit) -> dict[str, Any]:
     return request
 
 
-def needed(there: Visit, node: str) -> list[int]:
-    """How many nodes of a type are said to be needed: the two bounds, or the one."""
+def numbers(there: Visit, node: str, column: str) -> list[int]:
+    """The numbers in a cell of the table of node types: one, or the bounds of a range."""
     row = there.page.locator("#plan-nodes tbody tr", has=there.page.get_by_role("rowheader", name=node, exact=True))
     headings = there.page.locator("#plan-nodes thead th").all_inner_texts()
-    cell = row.locator("th, td").nth(headings.index("Nodes needed")).inner_text()
+    cell = row.locator("th, td").nth(headings.index(column)).inner_text()
     return [int(number.replace(",", "")) for number in re.findall(r"[\d,]+", cell)]
+
+
+def needed(there: Visit, node: str) -> list[int]:
+    """How many nodes of a type are said to be needed."""
+    return numbers(there, node, "Nodes needed")
+
+
+def fitting(there: Visit, node: str) -> int:
+    """How many jobs are said to fit a type."""
+    [count] = numbers(there, node, "Fit")
+    return count
 
 
 def figures(there: Visit) -> dict[str, str]:
@@ -112,10 +123,13 @@ def test_more_memory_never_needs_more_nodes(visit: Open, examples: str) -> None:
     there = visit(examples)
     planned(there, ROWS.replace(",40,", ",9000,").replace(",20,", ",7000,"))
     slider = there.page.get_by_role("group", name="Node type small").get_by_role("slider", name="Memory")
-    slider.fill("0")
+    there.answered(partial(slider.fill, "0"))
+    # 256 MiB, where the larger jobs do not fit; every further step holds all of them
+    assert fitting(there, "small") == 9000
     found = []
     for _ in range(8):
-        there.answered(lambda: slider.press("ArrowRight"))
+        there.answered(partial(slider.press, "ArrowRight"))
+        assert fitting(there, "small") == 16_000
         bounds = needed(there, "small")
         found.append((bounds[0], bounds[-1]))
     assert found == sorted(found, reverse=True)
@@ -170,7 +184,7 @@ def test_a_link_shows_the_same_plan_to_others(visit: Open, examples: str) -> Non
     there.answered(lambda: page.get_by_label("Jobs that may run out of memory at first").fill("4"))
     there.answered(lambda: page.get_by_role("group", name="Node type small").get_by_label("Cores").fill("6"))
     page.get_by_role("button", name="Copy a link to this plan").click()
-    page.wait_for_function("document.getElementById('status').textContent.includes('link is copied')")
+    there.until_told("#status", "link is copied")
     link = page.evaluate("navigator.clipboard.readText()")
     other = visit(examples)
     other.go(link.removeprefix(f"{examples}/"))
@@ -183,8 +197,15 @@ def test_a_link_shows_the_same_plan_to_others(visit: Open, examples: str) -> Non
 
 def test_a_link_that_was_cut_short_is_said_to_be(visit: Open, examples: str) -> None:
     there = visit(examples)
-    there.go("#plan?state=q1YqSS0uUbJSykjNyclXKM8vyklRqgUA")
-    there.page.wait_for_selector("#plan-problem:not([hidden]), #plan-empty:not([hidden])")
+    planned(there)
+    there.until("() => location.hash.length > 40")
+    address = there.page.evaluate("location.hash")
+    other = visit(examples)
+    other.go(address[: len(address) // 2], state="error")
+    assert "may have been cut short" in other.text("#plan-problem")
+    # a link that somebody else made up
+    stranger = visit(examples)
+    stranger.go("#plan?state=q1YqSS0uUbJSykjNyclXKM8vyklRqgUA", state="empty")
 
 
 @pytest.mark.parametrize(

@@ -99,9 +99,9 @@ def test_a_busy_service_is_asked_again_until_it_answers(visit: Open, models: Pat
         with crowd(url) as crowded:
             crowded.wait(serving.PATIENCE_SECONDS)
             there.page.get_by_label("input_1", exact=True).fill("50 MB")
-            there.page.wait_for_function("document.getElementById('status').textContent.includes('busy')")
+            there.until_told("#status", "busy")
         job = {**JOB, "inputs": [{"name": "input_1", "size_bytes": 50 * MIB}]}
-        there.page.wait_for_function("document.getElementById('status').textContent.startsWith('Request')")
+        there.until_told("#status", "Request")
         assert there.page.evaluate("document.body.dataset.state") == "ready"
         assert '"size_bytes":52428800' in there.page.inner_text("#ask-curl")
         assert requests.post(f"{url}/v1/predict", json=job, timeout=10).status_code == 200

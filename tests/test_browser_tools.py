@@ -37,7 +37,7 @@ def test_a_report_is_one_click_away_and_back_is_back(visit: Open, examples: str)
         assert reason in report
     assert (page.get_attribute("#tool-recorded .dots", "d") or "").count("M") == len(details["recorded"]["peaks_bytes"])
     page.get_by_role("link", name="Ask with this tool").click()
-    page.wait_for_function("document.getElementById('ask-bundle').textContent.includes('hisat2')")
+    there.until_told("#ask-bundle", "hisat2")
     page.go_back()
     page.wait_for_selector("#tool-recorded .dots")
     page.go_back()
