@@ -1,4 +1,4 @@
-"""The page at /: which files are served, with which headers, to whom, and that nothing in them could run what it reads."""
+"""The page at /: its files, their headers, who gets them, and that nothing in them could run what it reads."""
 
 import re
 from pathlib import Path
@@ -113,7 +113,12 @@ def test_no_script_makes_markup_of_text_or_asks_elsewhere() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ['place.innerHTML = tool;', 'element("p", { style: "color:red" })', 'import "https://cdn.example/x.js"', "eval(text)"],
+    [
+        "place.innerHTML = tool;",
+        'element("p", { style: "color:red" })',
+        'import "https://cdn.example/x.js"',
+        "eval(text)",
+    ],
 )
 def test_a_script_that_did_would_be_noticed(line: str) -> None:
     assert MARKUP.search(line)
@@ -125,7 +130,9 @@ def test_nothing_stands_inline_or_comes_from_elsewhere() -> None:
         assert tag != "style" and "style" not in attributes
         assert not [name for name in attributes if name.startswith("on")], "a handler would be an inline script"
         for name in ("src", "href"):
-            assert not re.match(r"\w+:|//|/", attributes.get(name) or ""), "beside the page, behind a proxy's prefix too"
+            assert not re.match(r"\w+:|//|/", attributes.get(name) or ""), (
+                "beside the page, behind a proxy's prefix too"
+            )
     assert html.values("script", "src") == ["page/page.js"]
     assert "url(" not in (FOLDER / "page.css").read_text()
     assert "@import" not in (FOLDER / "page.css").read_text()
@@ -155,8 +162,8 @@ def test_every_name_that_scripts_and_people_rely_on_is_in_the_page() -> None:
     html = Reader((FOLDER / "index.html").read_text())
     ids = [attributes["id"] for _, attributes in html.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
-    fixed = """ask plan tools ask-request ask-curve ask-guards ask-reasons ask-curl ask-python plan-totals plan-histogram
-        plan-nodes plan-caps plan-download-csv plan-download-json plan-share plan-file plan-rows tools-table tool-report
+    fixed = """ask plan tools ask-request ask-curve ask-guards ask-reasons ask-curl ask-python
+        plan-totals plan-histogram plan-nodes plan-caps plan-download-csv plan-download-json plan-share plan-file plan-rows tools-table tool-report
         status"""
     assert set(fixed.split()) <= set(ids)
     # what the scripts look for by a name that stands in them

@@ -19,7 +19,7 @@ export class Ask {
   constructor(again) {
     this.again = again;
     this.fields = new AskFields(byId("ask-fields"));
-    this.chart = new AskChart();
+    this.chart = new AskChart((total, event) => this.resize(total, event));
     this.curve = new Curve();
     this.answering = new Answering((signal) => this.ask(signal), (refused) => this.refuse(refused));
     this.combobox = new Combobox(byId("ask-tool"), (tool) => this.choose(tool));
@@ -68,14 +68,18 @@ export class Ask {
   }
 
   changed(event) {
-    if (event.target.id === "ask-scale") this.rescale();
+    if (event.target.id === "ask-scale") this.rescale(this.scale(Number(event.target.value) / 1000));
     this.answering.soon(event);
   }
 
-  /** Bring all inputs to the total of the slider, in the proportion that they have now. */
-  rescale() {
-    const wanted = this.scale(Number(byId("ask-scale").value) / 1000);
-    const inputs = this.inputs.length ? this.inputs : [{ name: this.details.inputs[0] ?? "total_filesize", size_bytes: 1 }];
+  resize(total, event) {
+    this.rescale(total);
+    this.answering.soon(event);
+  }
+
+  /** Bring all inputs to a total, in the proportion that they have now. */
+  rescale(wanted) {
+    const inputs = this.inputs?.length ? this.inputs : [{ name: this.details.inputs[0] ?? "total_filesize", size_bytes: 1 }];
     const total = totalOf(inputs);
     const sizes = inputs.map(({ name, size_bytes: size }) => [name, Math.max(Math.round((size / total) * wanted), 1)]);
     this.fields.setSizes(Object.fromEntries(sizes));
@@ -109,7 +113,6 @@ export class Ask {
     byId("ask-answer").hidden = false;
     showAnswer(answer, this.details);
     this.chart.show({ details: this.details, total, answer, totals, curve, range: this.range });
-    byId("ask-curve-note").textContent = curve.length ? "All inputs grow and shrink together along the curve." : "Write the size of an input to see the curve.";
     showSnippets(job);
     this.showScale(total);
     this.note();

@@ -16,11 +16,20 @@ const LEGEND = [
   ["beyond", "larger than any recorded job"],
 ];
 
+const NOTE = "All inputs grow and shrink together along the curve; click on it to ask about another size.";
+
 export class AskChart {
-  constructor() {
+  /** `choose` hears the total size that somebody clicked on; the slider does the same for the keyboard. */
+  constructor(choose) {
     this.svg = byId("ask-curve");
-    this.layers = ["beyond", "ground", "recorded", "band", "marks"].map((name) => shape("g", { class: name }));
+    this.layers = ["beyond", "ground", "recorded", "band", "marks", "pointer"].map((name) => shape("g", { class: name }));
     this.svg.append(...this.layers);
+    this.svg.addEventListener("pointermove", (event) => this.point(this.nearest(event)));
+    this.svg.addEventListener("pointerleave", () => this.point(-1));
+    this.svg.addEventListener("click", (event) => {
+      const place = this.nearest(event);
+      if (place >= 0) choose(this.shown.totals[place], event);
+    });
     whenResized(this.svg, () => this.shown && this.draw());
     byId("ask-curve-data").addEventListener("toggle", () => this.shown && this.tell());
   }
@@ -37,6 +46,7 @@ export class AskChart {
     const width = sized(this.svg, HEIGHT);
     const box = room(width, HEIGHT, 70);
     const scales = this.scales(box);
+    Object.assign(this, { box, across: scales.x });
     const key = JSON.stringify([details.bundle, width, scales.x.domain, scales.y.domain]);
     // a thousand dots are not drawn again while only the job changes
     if (key !== this.key) this.drawGround(box, scales);
@@ -44,6 +54,7 @@ export class AskChart {
     this.layers[3].replaceChildren(...band(totals, curve, scales));
     this.layers[4].replaceChildren(...marks(box, scales, details.limit_bytes, total, answer));
     this.legend();
+    this.point(-1);
     describe(this.svg, `Memory over input size: ${details.tool}`, this.description());
   }
 
@@ -94,6 +105,24 @@ export class AskChart {
     return told.join(" ");
   }
 
+  /** The place on the curve that an event points at, -1 where there is none. */
+  nearest(event) {
+    const { totals, curve } = this.shown ?? { curve: [] };
+    const at = event.clientX - this.svg.getBoundingClientRect().left;
+    if (!curve.length || at < this.box.left || at > this.box.right) return -1;
+    const off = totals.map((size) => Math.abs(this.across(size) - at));
+    return off.indexOf(Math.min(...off));
+  }
+
+  /** Read the curve out at a place, below the chart. */
+  point(place) {
+    const { totals, curve } = this.shown;
+    const { top, bottom } = this.box;
+    const at = place < 0 ? 0 : this.across(totals[place]).toFixed(1);
+    this.layers[5].replaceChildren(...(place < 0 ? [] : [shape("line", { x1: at, x2: at, y1: top, y2: bottom })]));
+    byId("ask-curve-note").textContent = place < 0 ? (curve.length ? NOTE : "Write the size of an input to see the curve.") : readout(totals[place], curve[place]);
+  }
+
   /** The text alternative, made when somebody opens it. */
   tell() {
     const opened = byId("ask-curve-data");
@@ -105,6 +134,11 @@ export class AskChart {
     );
     opened.querySelector("div").replaceChildren(table("Predicted peak and request over input size", headings, rows));
   }
+}
+
+function readout(total, { quantiles, memory_bytes: request }) {
+  const [half, most] = [quantiles["0.5"], quantiles["0.99"]].map(formatBytes);
+  return `${formatBytes(total)} of input: half of the jobs stay below ${half}, 99 in 100 below ${most}; the request is ${formatBytes(request)}.`;
 }
 
 function widened(values, leastDoublings) {
