@@ -147,6 +147,8 @@ export class Plan {
   complain(message) {
     byId("plan-problem").textContent = message;
     byId("plan-problem").hidden = false;
+    // there are jobs, though nobody can read them yet
+    if (this.form.rows.trim()) byId("plan-empty").hidden = true;
     setState("error");
     say(message);
   }
