@@ -1,4 +1,4 @@
-// From an input event to the drawn answer: waits a moment, asks, forgets what is overtaken, and measures how long it took.
+// From an input event to the drawn answer: waits a moment, asks, forgets what is overtaken, measures how long it took.
 
 import { Refused } from "./api.js";
 import { setWaiting } from "./state.js";
@@ -76,5 +76,7 @@ function unexpected(error) {
 
 /** After the next frame: then it can be seen. */
 function measure(since) {
-  requestAnimationFrame(() => setTimeout(() => performance.measure("answer", { start: since, end: performance.now() })));
+  requestAnimationFrame(() =>
+    setTimeout(() => performance.measure("answer", { start: since, end: performance.now() })),
+  );
 }

@@ -6,7 +6,14 @@ const listeners = { busy: () => {} };
 
 /** The service said no, or nothing: `status` 0 where nobody answered. */
 export class Refused extends Error {
-  constructor(status, { error = "unreachable", message = "The service does not answer; it is asked again every few seconds.", field = "" } = {}) {
+  constructor(
+    status,
+    {
+      error = "unreachable",
+      message = "The service does not answer; it is asked again every few seconds.",
+      field = "",
+    } = {},
+  ) {
     super(message);
     Object.assign(this, { status, code: error, field });
   }
@@ -60,7 +67,10 @@ async function answered(path, request, tries = 1) {
     await pause(seconds, request.signal);
     return answered(path, request, tries + 1);
   }
-  throw new Refused(response.status, await response.json().catch(() => ({ error: "http", message: response.statusText })));
+  throw new Refused(
+    response.status,
+    await response.json().catch(() => ({ error: "http", message: response.statusText })),
+  );
 }
 
 async function sent(path, request) {

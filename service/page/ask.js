@@ -19,9 +19,12 @@ export class Ask {
   constructor(again) {
     this.again = again;
     this.fields = new AskFields(byId("ask-fields"));
-    this.chart = new AskChart();
+    this.chart = new AskChart((total, event) => this.resize(total, event));
     this.curve = new Curve();
-    this.answering = new Answering((signal) => this.ask(signal), (refused) => this.refuse(refused));
+    this.answering = new Answering(
+      (signal) => this.ask(signal),
+      (refused) => this.refuse(refused),
+    );
     this.combobox = new Combobox(byId("ask-tool"), (tool) => this.choose(tool));
     byId("ask-form").addEventListener("submit", (event) => event.preventDefault());
     byId("ask-fields").addEventListener("input", (event) => this.changed(event));
@@ -31,7 +34,12 @@ export class Ask {
   setTools() {
     const options = byRows().map((one) => {
       const name = shortName(one.tool);
-      return { value: one.tool, name, note: `${name === one.tool ? "" : `${one.tool}, `}${jobsText(one.rows)}`, search: one.tool.toLowerCase() };
+      return {
+        value: one.tool,
+        name,
+        note: `${name === one.tool ? "" : `${one.tool}, `}${jobsText(one.rows)}`,
+        search: one.tool.toLowerCase(),
+      };
     });
     this.combobox.setOptions(options);
     this.tool = this.noted = null;
@@ -53,14 +61,18 @@ export class Ask {
   async choose(tool, parameters = new URLSearchParams()) {
     this.tool = tool;
     this.combobox.setValue(tool);
-    if (!findTool(tool)) return this.refuse(new Refused(404, { error: "unknown_tool", message: `No tool ${tool} is loaded; choose another.` }));
+    if (!findTool(tool))
+      return this.refuse(
+        new Refused(404, { error: "unknown_tool", message: `No tool ${tool} is loaded; choose another.` }),
+      );
     try {
       const details = await toolDetails(tool);
       if (tool !== this.tool) return;
       this.details = details;
       this.range = recordedRange(details);
       this.fields.setTool(details, parameters);
-      byId("ask-tool-hint").textContent = shortName(tool) === tool ? jobsText(details.rows) : `${tool}: ${jobsText(details.rows)}`;
+      byId("ask-tool-hint").textContent =
+        shortName(tool) === tool ? jobsText(details.rows) : `${tool}: ${jobsText(details.rows)}`;
       this.answering.soon();
     } catch (error) {
       if (tool === this.tool) this.refuse(error);
@@ -68,14 +80,20 @@ export class Ask {
   }
 
   changed(event) {
-    if (event.target.id === "ask-scale") this.rescale();
+    if (event.target.id === "ask-scale") this.rescale(this.scale(Number(event.target.value) / 1000));
     this.answering.soon(event);
   }
 
-  /** Bring all inputs to the total of the slider, in the proportion that they have now. */
-  rescale() {
-    const wanted = this.scale(Number(byId("ask-scale").value) / 1000);
-    const inputs = this.inputs.length ? this.inputs : [{ name: this.details.inputs[0] ?? "total_filesize", size_bytes: 1 }];
+  resize(total, event) {
+    this.rescale(total);
+    this.answering.soon(event);
+  }
+
+  /** Bring all inputs to a total, in the proportion that they have now. */
+  rescale(wanted) {
+    const inputs = this.inputs?.length
+      ? this.inputs
+      : [{ name: this.details.inputs[0] ?? "total_filesize", size_bytes: 1 }];
     const total = totalOf(inputs);
     const sizes = inputs.map(({ name, size_bytes: size }) => [name, Math.max(Math.round((size / total) * wanted), 1)]);
     this.fields.setSizes(Object.fromEntries(sizes));
@@ -109,7 +127,6 @@ export class Ask {
     byId("ask-answer").hidden = false;
     showAnswer(answer, this.details);
     this.chart.show({ details: this.details, total, answer, totals, curve, range: this.range });
-    byId("ask-curve-note").textContent = curve.length ? "All inputs grow and shrink together along the curve." : "Write the size of an input to see the curve.";
     showSnippets(job);
     this.showScale(total);
     this.note();
@@ -123,7 +140,8 @@ export class Ask {
     slider.setAttribute("aria-valuetext", told);
     byId("ask-scale-total").textContent = told;
     // where it is held it stays
-    if (document.activeElement !== slider) slider.value = total ? (1000 * Math.log(total / low)) / Math.log(high / low) : 0;
+    if (document.activeElement !== slider)
+      slider.value = total ? (1000 * Math.log(total / low)) / Math.log(high / low) : 0;
   }
 
   /** The job stands in the address, to come back to or to send to somebody. */

@@ -1,11 +1,28 @@
 // The chart of Ask: the quantile band over input size, the recorded jobs behind it, the limit, and the job asked about.
 
-import { area, axes, bytesAxis, byteTicksLogarithmic, describe, dots, line, logarithmic, room, sized, tag, whenResized } from "./chart.js";
+import {
+  area,
+  axes,
+  bytesAxis,
+  byteTicksLogarithmic,
+  describe,
+  dots,
+  line,
+  logarithmic,
+  room,
+  sized,
+  tag,
+  whenResized,
+} from "./chart.js";
 import { byId, element, shape, table } from "./elements.js";
 import { formatBytes } from "./sizes.js";
 
 const HEIGHT = 380;
-const BANDS = [["0.95", "0.99", "outer"], ["0.9", "0.95", "middle"], ["0.5", "0.9", "inner"]];
+const BANDS = [
+  ["0.95", "0.99", "outer"],
+  ["0.9", "0.95", "middle"],
+  ["0.5", "0.9", "inner"],
+];
 const LEGEND = [
   ["dots", "recorded job"],
   ["median", "median peak"],
@@ -16,11 +33,22 @@ const LEGEND = [
   ["beyond", "larger than any recorded job"],
 ];
 
+const NOTE = "All inputs grow and shrink together along the curve; click on it to ask about another size.";
+
 export class AskChart {
-  constructor() {
+  /** `choose` hears the total size that somebody clicked on; the slider does the same for the keyboard. */
+  constructor(choose) {
     this.svg = byId("ask-curve");
-    this.layers = ["beyond", "ground", "recorded", "band", "marks"].map((name) => shape("g", { class: name }));
+    this.layers = ["beyond", "ground", "recorded", "band", "marks", "pointer"].map((name) =>
+      shape("g", { class: name }),
+    );
     this.svg.append(...this.layers);
+    this.svg.addEventListener("pointermove", (event) => this.point(this.nearest(event)));
+    this.svg.addEventListener("pointerleave", () => this.point(-1));
+    this.svg.addEventListener("click", (event) => {
+      const place = this.nearest(event);
+      if (place >= 0) choose(this.shown.totals[place], event);
+    });
     whenResized(this.svg, () => this.shown && this.draw());
     byId("ask-curve-data").addEventListener("toggle", () => this.shown && this.tell());
   }
@@ -37,6 +65,7 @@ export class AskChart {
     const width = sized(this.svg, HEIGHT);
     const box = room(width, HEIGHT, 70);
     const scales = this.scales(box);
+    Object.assign(this, { box, across: scales.x });
     const key = JSON.stringify([details.bundle, width, scales.x.domain, scales.y.domain]);
     // a thousand dots are not drawn again while only the job changes
     if (key !== this.key) this.drawGround(box, scales);
@@ -44,6 +73,7 @@ export class AskChart {
     this.layers[3].replaceChildren(...band(totals, curve, scales));
     this.layers[4].replaceChildren(...marks(box, scales, details.limit_bytes, total, answer));
     this.legend();
+    this.point(-1);
     describe(this.svg, `Memory over input size: ${details.tool}`, this.description());
   }
 
@@ -51,11 +81,17 @@ export class AskChart {
     const { details, totals, curve, answer, total } = this.shown;
     const recorded = details.recorded ?? { sizes_bytes: [], peaks_bytes: [] };
     const sizes = [...totals, ...recorded.sizes_bytes.filter(Boolean), total || 1].filter(Boolean);
-    const memory = [...curve.flatMap((one) => [one.quantiles["0.5"], one.quantiles["0.99"], one.memory_bytes]), ...recorded.peaks_bytes];
+    const memory = [
+      ...curve.flatMap((one) => [one.quantiles["0.5"], one.quantiles["0.99"], one.memory_bytes]),
+      ...recorded.peaks_bytes,
+    ];
     memory.push(answer.memory_bytes, answer.predicted_peak_bytes);
     return {
       x: logarithmic(widened(sizes, 1), [box.left, box.right]),
-      y: logarithmic(widened([...memory, ...(details.limit_bytes ? [details.limit_bytes] : [])], 0.5), [box.bottom, box.top]),
+      y: logarithmic(widened([...memory, ...(details.limit_bytes ? [details.limit_bytes] : [])], 0.5), [
+        box.bottom,
+        box.top,
+      ]),
     };
   }
 
@@ -86,12 +122,38 @@ export class AskChart {
     const told = [`For inputs of ${formatBytes(total)} in all ${formatBytes(answer.memory_bytes)} are requested.`];
     if (curve.length) {
       const [first, last] = [curve[0], curve.at(-1)].map((one) => formatBytes(one.memory_bytes));
-      told.push(`From ${formatBytes(totals[0])} to ${formatBytes(totals.at(-1))} of input the request goes from ${first} to ${last}.`);
+      told.push(
+        `Over inputs of ${formatBytes(totals[0])} to ${formatBytes(totals.at(-1))} it goes from ${first} to ${last}.`,
+      );
     }
-    const count = details.recorded?.peaks_bytes.length;
-    if (count) told.push(`Behind it are ${count} recorded jobs with peaks up to ${formatBytes(Math.max(...details.recorded.peaks_bytes))}.`);
+    const peaks = details.recorded?.peaks_bytes ?? [];
+    const [count, largest] = [peaks.length, Math.max(...peaks)];
+    if (count) told.push(`Behind it are ${count} recorded jobs with peaks up to ${formatBytes(largest)}.`);
     if (details.limit_bytes) told.push(`Recorded jobs were limited to ${formatBytes(details.limit_bytes)}.`);
     return told.join(" ");
+  }
+
+  /** The place on the curve that an event points at, -1 where there is none. */
+  nearest(event) {
+    const { totals, curve } = this.shown ?? { curve: [] };
+    const at = event.clientX - this.svg.getBoundingClientRect().left;
+    if (!curve.length || at < this.box.left || at > this.box.right) return -1;
+    const off = totals.map((size) => Math.abs(this.across(size) - at));
+    return off.indexOf(Math.min(...off));
+  }
+
+  /** Read the curve out at a place, below the chart. */
+  point(place) {
+    const { totals, curve } = this.shown;
+    const { top, bottom } = this.box;
+    const at = place < 0 ? 0 : this.across(totals[place]).toFixed(1);
+    this.layers[5].replaceChildren(...(place < 0 ? [] : [shape("line", { x1: at, x2: at, y1: top, y2: bottom })]));
+    byId("ask-curve-note").textContent =
+      place < 0
+        ? curve.length
+          ? NOTE
+          : "Write the size of an input to see the curve."
+        : readout(totals[place], curve[place]);
   }
 
   /** The text alternative, made when somebody opens it. */
@@ -101,10 +163,20 @@ export class AskChart {
     if (!opened.open || opened.hidden) return;
     const headings = ["All inputs", "Median peak", "0.9 quantile", "0.95", "0.99", "Request"];
     const rows = this.shown.curve.map((one, place) =>
-      [this.shown.totals[place], ...["0.5", "0.9", "0.95", "0.99"].map((name) => one.quantiles[name]), one.memory_bytes].map(formatBytes),
+      [
+        this.shown.totals[place],
+        ...["0.5", "0.9", "0.95", "0.99"].map((name) => one.quantiles[name]),
+        one.memory_bytes,
+      ].map(formatBytes),
     );
     opened.querySelector("div").replaceChildren(table("Predicted peak and request over input size", headings, rows));
   }
+}
+
+function readout(total, { quantiles, memory_bytes: request }) {
+  const [half, most] = [quantiles["0.5"], quantiles["0.99"]].map(formatBytes);
+  const told = `half of the jobs stay below ${half}, 99 in 100 below ${most}`;
+  return `${formatBytes(total)} of input: ${told}; the request is ${formatBytes(request)}.`;
 }
 
 function widened(values, leastDoublings) {
@@ -118,7 +190,9 @@ function band(totals, curve, { x, y }) {
   const through = (pick) => curve.map((one, place) => [x(totals[place]), y(pick(one))]);
   const quantile = (name) => through((one) => one.quantiles[name]);
   return [
-    ...BANDS.map(([lower, upper, kind]) => shape("path", { class: `area ${kind}`, d: area(quantile(upper), quantile(lower)) })),
+    ...BANDS.map(([lower, upper, kind]) =>
+      shape("path", { class: `area ${kind}`, d: area(quantile(upper), quantile(lower)) }),
+    ),
     shape("path", { class: "line median", d: line(quantile("0.5")) }),
     shape("path", { class: "line request", d: line(through((one) => one.memory_bytes)) }),
   ];
@@ -127,12 +201,15 @@ function band(totals, curve, { x, y }) {
 function beyond(box, from) {
   const left = Math.max(from, box.left);
   if (box.right - left < 8) return [];
-  return [shape("rect", { class: "beyond", x: left, y: box.top, width: box.right - left, height: box.bottom - box.top })];
+  return [
+    shape("rect", { class: "beyond", x: left, y: box.top, width: box.right - left, height: box.bottom - box.top }),
+  ];
 }
 
 function marks(box, { x, y }, limitBytes, total, answer) {
   const found = [];
-  const across = (bytes, kind) => shape("line", { class: kind, x1: box.left, x2: box.right, y1: y(bytes), y2: y(bytes) });
+  const across = (bytes, kind) =>
+    shape("line", { class: kind, x1: box.left, x2: box.right, y1: y(bytes), y2: y(bytes) });
   if (limitBytes) found.push(across(limitBytes, "limit"));
   found.push(across(answer.memory_bytes, "asked"));
   const label = `request ${formatBytes(answer.memory_bytes)}`;

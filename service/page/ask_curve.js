@@ -19,7 +19,7 @@ export function totalOf(inputs) {
 
 /** The answers along the curve; while only the total of a job changes, they stay the same. */
 export class Curve {
-  /** What to ask: `jobs`, none where the answers are here already, for the `totals`; `key` tells what they depend on. */
+  /** What to ask: `jobs` for the `totals`, none where the answers are here; `key` tells what they depend on. */
   question(job, range, bundle) {
     const total = totalOf(job.inputs);
     const totals = totalsOf(range, total);

@@ -69,10 +69,11 @@ export class AskFields {
     const categories = this.details.categories[`extension:${name}`] ?? [];
     const usual = seen && categories[0] !== ABSENT ? spelledBytes(seen.median) : "";
     const label = name === TOTALS_INPUT ? "All input datasets together" : name;
-    const size = this.sizeField(`size:${name}`, label, usual, this.isTold ? told.get(`size:${name}`) ?? "" : null);
+    const size = this.sizeField(`size:${name}`, label, usual, this.isTold ? (told.get(`size:${name}`) ?? "") : null);
     const { hint } = this.fields.at(-1);
     hint.textContent = seen ? rangeText(seen, categories) : "";
-    if (name === TOTALS_INPUT) return element("div", { class: "pair" }, size, this.numberField("count", "How many", 1, told));
+    if (name === TOTALS_INPUT)
+      return element("div", { class: "pair" }, size, this.numberField("count", "How many", 1, told));
     const known = categories.filter((value) => value !== ABSENT);
     const type = known.length && this.choiceField(`extension:${name}`, "Type", [...known, ""], told, `Type of ${name}`);
     return element("div", { class: "pair" }, size, type || null, hint);
@@ -112,12 +113,15 @@ export class AskFields {
 
   numberField(key, label, usual, told) {
     const control = element("input", { type: "text", inputmode: "numeric", placeholder: "as usual" });
-    control.value = this.isTold ? told.get(key) ?? "" : usual;
-    return this.field(key, label, control, { value: () => control.value.trim(), read: () => wholeNumber(control.value) });
+    control.value = this.isTold ? (told.get(key) ?? "") : usual;
+    return this.field(key, label, control, {
+      value: () => control.value.trim(),
+      read: () => wholeNumber(control.value),
+    });
   }
 
   choiceField(key, label, values, told, fullName = label) {
-    const chosen = this.isTold ? told.get(key) ?? "" : values[0];
+    const chosen = this.isTold ? (told.get(key) ?? "") : values[0];
     const isNew = !values.includes(chosen);
     const options = [...values, ...(isNew && chosen === "" ? [""] : [])];
     const select = element("select", {}, ...options.map(option), element("option", { value: ANOTHER }, "another …"));

@@ -6,7 +6,7 @@ import { formatGbh, formatNumber } from "./sizes.js";
 
 const HEIGHT = 260;
 
-/** Draw `points` ({cap, name, value in GB·h}, strictest first); `constant` is what one request for all jobs would waste. */
+/** Draw `points` ({cap, name, value in GB·h}); `constant` is what one request for all jobs would waste. */
 export function showCaps(svg, shown) {
   svg.shown = shown;
   draw(svg);
@@ -18,8 +18,18 @@ function draw(svg) {
   const { title, points, chosen, constant } = svg.shown;
   const box = room(sized(svg, HEIGHT), HEIGHT, 56);
   const top = Math.max(...points.map((one) => one.value), constant ?? 0, 1e-9) * 1.15;
-  const y = { scale: linear([0, top], [box.bottom, box.top]), ticks: ticksLinear(top, 4), format: formatNumber, label: "wasted GB·h" };
-  const x = { scale: linear([-0.5, points.length - 0.5], [box.left, box.right]), ticks: points.map((_, place) => place), format: (place) => points[place].name, label: "failure cap" };
+  const y = {
+    scale: linear([0, top], [box.bottom, box.top]),
+    ticks: ticksLinear(top, 4),
+    format: formatNumber,
+    label: "wasted GB·h",
+  };
+  const x = {
+    scale: linear([-0.5, points.length - 0.5], [box.left, box.right]),
+    ticks: points.map((_, place) => place),
+    format: (place) => points[place].name,
+    label: "failure cap",
+  };
   const places = points.map((one, place) => [x.scale(place), y.scale(one.value)]);
   const isChosen = (one) => one.cap === chosen;
   svg.replaceChildren(
@@ -28,12 +38,21 @@ function draw(svg) {
     shape("path", { class: "line median", d: line(places) }),
     ...points.flatMap((one, place) => dot(places[place], one.value, isChosen(one))),
   );
-  describe(svg, title, points.map((one) => `${one.name}: ${formatGbh(one.value)}${isChosen(one) ? ", chosen" : ""}`).join("; "));
+  describe(
+    svg,
+    title,
+    points.map((one) => `${one.name}: ${formatGbh(one.value)}${isChosen(one) ? ", chosen" : ""}`).join("; "),
+  );
 }
 
 function dot([x, y], value, isChosen) {
   return [
-    shape("circle", { class: isChosen ? "chosen" : "point", cx: x.toFixed(1), cy: y.toFixed(1), r: isChosen ? 7 : 4.5 }),
+    shape("circle", {
+      class: isChosen ? "chosen" : "point",
+      cx: x.toFixed(1),
+      cy: y.toFixed(1),
+      r: isChosen ? 7 : 4.5,
+    }),
     text(x.toFixed(1), (y - 13).toFixed(1), formatNumber(value), "middle", "0", isChosen ? "label" : ""),
   ];
 }

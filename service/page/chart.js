@@ -29,7 +29,10 @@ function ticksOfTwo([low, high], most) {
   const [first, last] = [Math.ceil(Math.log2(low) - 1e-9), Math.floor(Math.log2(high) + 1e-9)];
   const step = [1, 2, 3, 4, 5, 6, 8, 10].find((one) => (last - first) / one < most) ?? 20;
   const start = Math.ceil(first / step) * step;
-  return Array.from({ length: Math.max(Math.floor((last - start) / step) + 1, 0) }, (_, place) => 2 ** (start + place * step));
+  return Array.from(
+    { length: Math.max(Math.floor((last - start) / step) + 1, 0) },
+    (_, place) => 2 ** (start + place * step),
+  );
 }
 
 /** Round steps from 0 to the top; of bytes in their binary unit. */
@@ -65,14 +68,23 @@ export function axes(box, x, y) {
   const group = shape("g", { class: "axes" });
   for (const value of y.ticks) {
     const at = y.scale(value).toFixed(1);
-    group.append(shape("line", { class: "grid", x1: left, x2: right, y1: at, y2: at }), text(left - 8, at, y.format(value), "end", "0.32em"));
+    group.append(
+      shape("line", { class: "grid", x1: left, x2: right, y1: at, y2: at }),
+      text(left - 8, at, y.format(value), "end", "0.32em"),
+    );
   }
   for (const value of fitting(x, right - left)) {
     const at = x.scale(value).toFixed(1);
-    group.append(shape("line", { class: "tick", x1: at, x2: at, y1: bottom, y2: bottom + 4 }), text(at, bottom + 18, x.format(value), "middle"));
+    group.append(
+      shape("line", { class: "tick", x1: at, x2: at, y1: bottom, y2: bottom + 4 }),
+      text(at, bottom + 18, x.format(value), "middle"),
+    );
   }
   group.append(shape("line", { class: "base", x1: left, x2: right, y1: bottom, y2: bottom }));
-  group.append(text(right, bottom + 36, x.label, "end", "0", "label"), text(4, top - 12, y.label, "start", "0", "label"));
+  group.append(
+    text(right, bottom + 36, x.label, "end", "0", "label"),
+    text(4, top - 12, y.label, "start", "0", "label"),
+  );
   return group;
 }
 
@@ -103,7 +115,10 @@ export const countAxis = { format: formatCount };
 
 /** Name and describe a chart for who cannot see it; it is one picture. */
 export function describe(svg, title, description) {
-  const [titled, told] = [shape("title", { id: `${svg.id}-name` }, title), shape("desc", { id: `${svg.id}-told` }, description)];
+  const [titled, told] = [
+    shape("title", { id: `${svg.id}-name` }, title),
+    shape("desc", { id: `${svg.id}-told` }, description),
+  ];
   svg.querySelectorAll(":scope > title, :scope > desc").forEach((old) => old.remove());
   svg.prepend(titled, told);
   svg.setAttribute("role", "img");

@@ -18,15 +18,22 @@ export class Plan {
   constructor(again) {
     this.again = again;
     this.form = new PlanForm((event) => this.changed(event));
-    this.answering = new Answering((signal) => this.ask(signal), (refused) => this.refuse(refused));
+    this.answering = new Answering(
+      (signal) => this.ask(signal),
+      (refused) => this.refuse(refused),
+    );
     byId("plan-example").addEventListener("click", (event) => this.takeExample(event));
     byId("plan-download-csv").addEventListener("click", () => this.downloadCsv());
-    byId("plan-download-json").addEventListener("click", () => save("plan.json", "application/json", JSON.stringify(this.plan, null, 1)));
+    byId("plan-download-json").addEventListener("click", () =>
+      save("plan.json", "application/json", JSON.stringify(this.plan, null, 1)),
+    );
     byId("plan-share").addEventListener("click", () => this.share());
   }
 
   setTools() {
-    const names = allTools().slice(0, MOST_KNOWN).map(({ tool }) => element("option", { value: tool }));
+    const names = allTools()
+      .slice(0, MOST_KNOWN)
+      .map(({ tool }) => element("option", { value: tool }));
     byId("plan-tools-known").replaceChildren(...names);
     this.noted = null;
   }
@@ -108,7 +115,8 @@ export class Plan {
     const text = state.rows.length < 40 * MOST_ADDRESS_LETTERS ? await packed(state) : null;
     const fits = text !== null && text.length <= MOST_ADDRESS_LETTERS;
     this.noted = fits ? text : null;
-    if (location.hash.startsWith("#plan")) replaceAddress(writeAddress("plan", "", fits ? new URLSearchParams({ state: text }) : null));
+    if (location.hash.startsWith("#plan"))
+      replaceAddress(writeAddress("plan", "", fits ? new URLSearchParams({ state: text }) : null));
   }
 
   async share() {

@@ -4,6 +4,7 @@ import { shortName } from "./catalogue.js";
 import { showCaps } from "./caps_chart.js";
 import { byId, element, table, terms } from "./elements.js";
 import { showHistogram } from "./histogram.js";
+import { mixTable, nodesTable } from "./plan_fit.js";
 import { formatBytes, formatCount, formatGbh, formatNumber, formatSeconds, formatShare } from "./sizes.js";
 
 const CAPS = [0.01, 0.02, 0.05, 0.1];
@@ -11,14 +12,21 @@ const drawn = new Map();
 
 /** Show a plan at a cap; what is as it was before is not drawn again. */
 export function showPlan(plan, cap) {
+  for (const part of document.querySelectorAll("#plan-answer [data-needs=jobs]")) part.hidden = !plan.jobs;
   const policy = (cap !== null && plan.policies[`cap_${cap}`]) || plan.policies.predicted;
   const { constant } = plan.policies;
-  fresh("plan-totals", [plan.jobs, plan.distinct_jobs, policy, constant], (place) => place.replaceChildren(...terms(totals(plan, policy, constant))));
-  fresh("plan-alarms", [policy.fit_nowhere, plan.refused_jobs, plan.too_long], (place) => place.replaceChildren(...alarms(plan, policy)));
-  fresh("plan-nodes", [policy.nodes, constant?.nodes], (place) => replaceTable(place, nodes(policy.nodes, constant?.nodes)));
-  fresh("plan-mix", policy.mix, (place) => replaceTable(place, mix(policy.mix)));
+  fresh("plan-totals", [plan.jobs, plan.distinct_jobs, policy, constant], (place) =>
+    place.replaceChildren(...terms(totals(plan, policy, constant))),
+  );
+  fresh("plan-alarms", [policy.fit_nowhere, plan.refused_jobs, plan.too_long], (place) =>
+    place.replaceChildren(...alarms(plan, policy)),
+  );
+  fresh("plan-nodes", [policy.nodes, constant?.nodes], (place) =>
+    replaceTable(place, nodesTable(policy.nodes, constant?.nodes)),
+  );
+  fresh("plan-mix", policy.mix, (place) => replaceTable(place, mixTable(policy.mix)));
   fresh("plan-caps", [capsOf(plan), cap], () => caps(plan, cap));
-  fresh("plan-histogram", plan.histogram, (svg) => histogram(svg, plan.histogram));
+  if (plan.jobs) fresh("plan-histogram", plan.histogram, (svg) => histogram(svg, plan.histogram));
   fresh("plan-by-tool", plan.tools, (place) => replaceTable(place, byTool(plan.tools)));
   fresh("plan-nowhere", plan.fit_nowhere, (place) => listed(place, nowhere(plan.fit_nowhere ?? [])));
   fresh("plan-refused", plan.refused, (place) => listed(place, refused(plan.refused ?? [])));
@@ -28,7 +36,8 @@ export function showPlan(plan, cap) {
 /** The same in one sentence, for who listens. */
 export function planText(plan, cap) {
   const policy = (cap !== null && plan.policies[`cap_${cap}`]) || plan.policies.predicted;
-  return `${formatCount(plan.jobs)} jobs planned: ${formatGbh(policy.requested_gbh.mean)} requested, ${formatGbh(policy.wasted_gbh.mean)} wasted.`;
+  const [requested, wasted] = [policy.requested_gbh, policy.wasted_gbh].map(({ mean }) => formatGbh(mean));
+  return `${formatCount(plan.jobs)} jobs planned: ${requested} requested, ${wasted} wasted.`;
 }
 
 function fresh(id, content, draw) {
@@ -40,14 +49,23 @@ function fresh(id, content, draw) {
 
 function totals(plan, policy, constant) {
   const { requested_gbh: requested, used_gbh: used, wasted_gbh: wasted } = policy;
-  const distinct = plan.distinct_jobs === plan.jobs ? "" : `${formatCount(plan.distinct_jobs)} different ones`;
+  const distinct =
+    !plan.jobs || plan.distinct_jobs === plan.jobs ? "" : `${formatCount(plan.distinct_jobs)} different ones`;
   return [
     ["Jobs", formatCount(plan.jobs), distinct],
     ["Requested", formatGbh(requested.mean), upTo(requested)],
     ["Used", formatGbh(used.mean), upTo(used)],
     ["Wasted", formatGbh(wasted.mean), constant ? change(wasted.mean, constant.wasted_gbh.mean) : upTo(wasted)],
-    ["Out-of-memory retries", formatNumber(policy.expected_retries), `${formatShare(policy.failure_rate)} of first attempts`],
-    ["Largest request", formatBytes(policy.requested_bytes.largest), `half of the jobs request at most ${formatBytes(policy.requested_bytes.p50)}`],
+    [
+      "Out-of-memory retries",
+      formatNumber(policy.expected_retries),
+      `${formatShare(policy.failure_rate)} of first attempts`,
+    ],
+    [
+      "Largest request",
+      formatBytes(policy.requested_bytes.largest),
+      `half of the jobs request at most ${formatBytes(policy.requested_bytes.p50)}`,
+    ],
   ];
 }
 
@@ -60,17 +78,34 @@ function change(wasted, constant) {
   const [share, times] = [1 - wasted / constant, wasted / constant];
   if (times >= 2) return element("span", { class: "word warn" }, `${formatNumber(times)} times as much as a constant per tool`);
   const kind = share > 0.005 ? "good" : share < -0.005 ? "warn" : "";
-  return element("span", { class: `word ${kind}` }, `${formatShare(Math.abs(share))} ${share >= 0 ? "less" : "more"} than a constant per tool`);
+  return element(
+    "span",
+    { class: `word ${kind}` },
+    `${formatShare(Math.abs(share))} ${share >= 0 ? "less" : "more"} than a constant per tool`,
+  );
 }
 
 function alarms(plan, policy) {
   const found = [];
   const { jobs, largest_request_bytes: largest } = policy.fit_nowhere ?? {};
-  if (jobs) found.push(["bad", "Warning", `${jobsText(jobs)} fit no node`, `The largest request is ${formatBytes(largest)}.`]);
-  if (plan.too_long) found.push(["warn", "Careful", `${jobsText(plan.too_long)} run longer than the time there is`, "No number of nodes helps them."]);
-  if (plan.refused_jobs) found.push(["warn", "Careful", `${jobsText(plan.refused_jobs)} could not be planned`, "Why is told below; the others are planned."]);
+  if (jobs)
+    found.push(["bad", "Warning", `${jobsText(jobs)} fit no node`, `The largest request is ${formatBytes(largest)}.`]);
+  if (plan.too_long)
+    found.push([
+      "warn",
+      "Careful",
+      `${jobsText(plan.too_long)} run longer than the time there is`,
+      "No number of nodes helps them.",
+    ]);
+  if (plan.refused_jobs)
+    found.push(["warn", "Careful", `${jobsText(plan.refused_jobs)} could not be planned`, "Why is told below."]);
   return found.map(([kind, badge, title, told]) =>
-    element("div", { class: `guard ${kind}` }, element("strong", {}, element("span", { class: "badge" }, badge), ` ${title}. `), told),
+    element(
+      "div",
+      { class: `guard ${kind}` },
+      element("strong", {}, element("span", { class: "badge" }, badge), ` ${title}. `),
+      told,
+    ),
   );
 }
 
@@ -82,45 +117,13 @@ function replaceTable(place, made) {
   place.replaceChildren(...made.childNodes);
 }
 
-function nodes(rows, ofConstant) {
-  const headings = ["Each type by itself", "At once on one", "Fit", "Too large", "Nodes needed", "with a constant", "Enough", "Cost"];
-  const cells = rows.map((one, place) => [
-    one.name,
-    one.at_once_least === one.at_once_most ? formatNumber(one.at_once) : `${formatNumber(one.at_once)} (${formatNumber(one.at_once_least)} to ${formatNumber(one.at_once_most)})`,
-    formatCount(one.jobs_fit),
-    one.jobs_too_large ? element("span", { class: "word bad" }, formatCount(one.jobs_too_large)) : "0",
-    needed(one.needed),
-    needed(ofConstant?.[place]?.needed),
-    enough(one.enough),
-    cost(one.cost),
-  ]);
-  return table("Nodes needed within the time: in half of all cases, and in 95 of 100", headings, cells);
-}
-
-function mix(rows) {
-  const headings = ["All types together", "Jobs", "Nodes needed", "Enough", "Cost"];
-  const cells = (rows ?? []).map((one) => [one.name, formatCount(one.jobs), needed(one.needed), enough(one.enough), cost(one.cost)]);
-  return table("Each job where its share of a node costs least; without prices, on the smallest that holds it", headings, cells);
-}
-
-function needed(count) {
-  if (!count) return "—";
-  return count.p50 === count.p95 ? formatCount(count.p50) : `${formatCount(count.p50)} to ${formatCount(count.p95)}`;
-}
-
-function enough(isEnough) {
-  if (isEnough === null || isEnough === undefined) return "—";
-  return element("span", { class: `word ${isEnough ? "good" : "bad"}` }, isEnough ? "enough" : "too few");
-}
-
-function cost(amount) {
-  if (!amount) return "—";
-  return amount.p50 === amount.p95 ? formatNumber(amount.p50) : `${formatNumber(amount.p50)} to ${formatNumber(amount.p95)}`;
-}
-
 function capsOf({ policies }) {
-  const of = (name, cap) => (policies[name] ? [{ cap, value: policies[name].wasted_gbh.mean, policy: policies[name] }] : []);
-  return [...CAPS.flatMap((cap) => of(`cap_${cap}`, cap)), ...(policies.predicted.failure_cap === null ? of("predicted", null) : [])];
+  const of = (name, cap) =>
+    policies[name] ? [{ cap, value: policies[name].wasted_gbh.mean, policy: policies[name] }] : [];
+  return [
+    ...CAPS.flatMap((cap) => of(`cap_${cap}`, cap)),
+    ...(policies.predicted.failure_cap === null ? of("predicted", null) : []),
+  ];
 }
 
 function caps(plan, cap) {
@@ -134,7 +137,9 @@ function caps(plan, cap) {
     ...[policy.requested_gbh, policy.used_gbh, policy.wasted_gbh].map(({ mean }) => formatGbh(mean)),
     formatNumber(policy.expected_retries),
   ]);
-  byId("plan-caps-data").replaceChildren(table("What each cap would cost", ["Cap", "Requested", "Used", "Wasted", "Retries"], lines));
+  byId("plan-caps-data").replaceChildren(
+    table("What each cap would cost", ["Cap", "Requested", "Used", "Wasted", "Retries"], lines),
+  );
 }
 
 function histogram(svg, { edges_bytes: edges, jobs }) {
@@ -144,16 +149,31 @@ function histogram(svg, { edges_bytes: edges, jobs }) {
     formatCount(count),
     jobs.constant ? formatCount(jobs.constant[place]) : "—",
   ]);
-  byId("plan-histogram-data").replaceChildren(table("Jobs by what they request", ["Request", "Predicted", "Constant per tool"], lines));
+  byId("plan-histogram-data").replaceChildren(
+    table("Jobs by what they request", ["Request", "Predicted", "Constant per tool"], lines),
+  );
 }
 
 function byTool(tools) {
-  const headings = ["Tool", "Jobs", "Run time", "Largest request", "Requested", "Used", "Wasted", "Constant wastes", "Retries", "Guards"];
+  const headings = [
+    "Tool",
+    "Jobs",
+    "Run time",
+    "Largest request",
+    "Requested",
+    "Used",
+    "Wasted",
+    "Constant wastes",
+    "Retries",
+    "Guards",
+  ];
   return table("GB·h over all jobs of a tool", headings, tools.map(toolRow));
 }
 
 function toolRow(one) {
-  const guards = Object.entries(one.guards ?? {}).map(([name, count]) => `${name.replaceAll("_", " ")}: ${formatCount(count)}`);
+  const guards = Object.entries(one.guards ?? {}).map(
+    ([name, count]) => `${name.replaceAll("_", " ")}: ${formatCount(count)}`,
+  );
   return [
     shortName(one.tool),
     formatCount(one.jobs),
@@ -177,13 +197,29 @@ function seconds(told) {
 }
 
 function nowhere(jobs) {
-  const lines = jobs.map((one) => [placeOf(one), shortName(one.tool), formatCount(one.jobs), formatBytes(one.inputs_bytes), formatCount(one.slots), formatBytes(one.request_bytes)]);
-  return lines.length ? table("Those that ask for most", ["Row", "Tool", "Jobs", "Inputs", "Cores", "Request"], lines) : null;
+  const lines = jobs.map((one) => [
+    placeOf(one),
+    shortName(one.tool),
+    formatCount(one.jobs),
+    formatBytes(one.inputs_bytes),
+    formatCount(one.slots),
+    formatBytes(one.request_bytes),
+  ]);
+  return lines.length
+    ? table("Those that ask for most", ["Row", "Tool", "Jobs", "Inputs", "Cores", "Request"], lines)
+    : null;
 }
 
 function refused(tools) {
-  const lines = tools.map((one) => [placeOf(one), shortName(one.tool), formatCount(one.jobs), element("span", { class: "text" }, one.message)]);
-  return lines.length ? table("Left out of everything above; the row is the first of its tool", ["Row", "Tool", "Jobs", "Why"], lines) : null;
+  const lines = tools.map((one) => [
+    placeOf(one),
+    shortName(one.tool),
+    formatCount(one.jobs),
+    element("span", { class: "text" }, one.message),
+  ]);
+  return lines.length
+    ? table("Left out of everything above; the row is the first of its tool", ["Row", "Tool", "Jobs", "Why"], lines)
+    : null;
 }
 
 function placeOf({ line, job }) {

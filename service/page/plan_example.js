@@ -1,4 +1,4 @@
-// An example week, made of the tools that are loaded: their recorded sizes, from small to large, and fewer of the large.
+// An example week, made of the tools that are loaded: their recorded sizes, many small ones and few large ones.
 
 import { byRows, toolDetails } from "./catalogue.js";
 import { spelledBytes } from "./sizes.js";
@@ -8,10 +8,16 @@ const COUNTS = [3200, 1800, 800, 240];
 
 /** Rows in CSV, with one column for each input of these tools. */
 export async function exampleWeek() {
-  const found = await Promise.all(byRows().slice(0, MOST_TOOLS).map((one) => toolDetails(one.tool)));
+  const found = await Promise.all(
+    byRows()
+      .slice(0, MOST_TOOLS)
+      .map((one) => toolDetails(one.tool)),
+  );
   const inputs = [...new Set(found.flatMap(inputsOf))];
   const rows = found.flatMap((details) => COUNTS.map((count, step) => rowOf(details, count, step, inputs)));
-  return [["tool", "count", "run_seconds", ...inputs], ...rows].map((cells) => cells.map(cell).join(",")).join("\n") + "\n";
+  return (
+    [["tool", "count", "run_seconds", ...inputs], ...rows].map((cells) => cells.map(cell).join(",")).join("\n") + "\n"
+  );
 }
 
 function inputsOf({ inputs }) {

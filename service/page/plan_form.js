@@ -31,7 +31,14 @@ export class PlanForm {
   state() {
     const { rows, cap } = this;
     const nodes = this.nodes.nodes();
-    return { rows, nodes, cap, tool: byId("plan-tool").value.trim(), window: byId("plan-window").value, hours: byId("plan-hours").value };
+    return {
+      rows,
+      nodes,
+      cap,
+      tool: byId("plan-tool").value.trim(),
+      window: byId("plan-window").value,
+      hours: byId("plan-hours").value,
+    };
   }
 
   /** Show a state, which may come from a stranger's link: what is not of its type is passed over. */
@@ -50,7 +57,14 @@ export class PlanForm {
   request() {
     const window = positive("plan-window", "The time for all of it");
     const hours = positive("plan-hours", "The hours that a job runs");
-    const request = { csv: this.rows, nodes: this.nodes.nodes(), window_hours: window, default_run_seconds: hours * 3600, failure_cap: this.cap, seed: 0 };
+    const request = {
+      csv: this.rows,
+      nodes: this.nodes.nodes(),
+      window_hours: window,
+      default_run_seconds: hours * 3600,
+      failure_cap: this.cap,
+      seed: 0,
+    };
     const tool = byId("plan-tool").value.trim();
     return tool ? { ...request, tool } : request;
   }
@@ -62,7 +76,9 @@ export class PlanForm {
     field.value = isLarge ? "" : text;
     field.readOnly = isLarge;
     const lines = isLarge && text.split("\n").filter(Boolean).length - 1;
-    field.placeholder = isLarge ? `${name || "A file"}: ${formatCount(lines)} rows, ${formatBytes(text.length)}, too many to edit here` : "tool,count,input_1\nbowtie2,20,1.4 GB";
+    field.placeholder = isLarge
+      ? `${name || "A file"}: ${formatCount(lines)} rows, ${formatBytes(text.length)}, too many to edit here`
+      : "tool,count,input_1\nbowtie2,20,1.4 GB";
   }
 
   async take(file, event) {

@@ -5,7 +5,9 @@ import { parseBytes, spelledBytes } from "./sizes.js";
 
 const GIB = 1024 ** 3;
 /** What the slider stops at: sizes that are sold. */
-const STOPS = [0.25, 0.5, 1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096].map((gib) => gib * GIB);
+const STOPS = [
+  0.25, 0.5, 1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096,
+].map((gib) => gib * GIB);
 const MOST_NODES = 12;
 const USUAL = [
   { name: "small", memory_bytes: 16 * GIB, cores: 4 },
@@ -21,7 +23,11 @@ export class PlanNodes {
     this.count = 0;
     byId("plan-add-node").addEventListener("click", (event) => {
       const { last } = this;
-      this.add({ name: `node ${this.place.children.length + 1}`, memory_bytes: last ? last.memory_bytes * 2 : 16 * GIB, cores: last?.cores ?? 4 });
+      this.add({
+        name: `node ${this.place.children.length + 1}`,
+        memory_bytes: last ? last.memory_bytes * 2 : 16 * GIB,
+        cores: last?.cores ?? 4,
+      });
       this.place.lastChild.querySelector("input").focus();
       this.changed(event);
     });
@@ -50,13 +56,32 @@ export class PlanNodes {
     const id = `plan-node-${this.count++}`;
     const numbers = [
       field(`${id}-cores`, "Cores", { type: "number", min: 1, max: 65536, step: 1, "data-key": "cores", value: cores }),
-      field(`${id}-count`, "How many", { type: "number", min: 0, step: 1, "data-key": "count", placeholder: "any", value: count }),
-      field(`${id}-price`, "Price per hour", { type: "number", min: 0, step: "any", "data-key": "price_per_hour", placeholder: "none", value: price }),
+      field(`${id}-count`, "How many", {
+        type: "number",
+        min: 0,
+        step: 1,
+        "data-key": "count",
+        placeholder: "any",
+        value: count,
+      }),
+      field(`${id}-price`, "Price per hour", {
+        type: "number",
+        min: 0,
+        step: "any",
+        "data-key": "price_per_hour",
+        placeholder: "none",
+        value: price,
+      }),
     ];
     const row = element(
       "div",
       { class: "node", role: "group", "aria-label": `Node type ${name}` },
-      element("div", { class: "line" }, field(`${id}-name`, "Name", { type: "text", maxlength: 40, "data-key": "name", value: name }), this.removing(name)),
+      element(
+        "div",
+        { class: "line" },
+        field(`${id}-name`, "Name", { type: "text", maxlength: 40, "data-key": "name", value: name }),
+        this.removing(name),
+      ),
       this.memory(id, Number(memory) || 16 * GIB),
       element("div", { class: "three" }, ...numbers),
     );
@@ -65,8 +90,21 @@ export class PlanNodes {
   }
 
   memory(id, bytes) {
-    const text = element("input", { type: "text", id: `${id}-memory`, "data-key": "memory", spellcheck: "false", value: spelledBytes(bytes) });
-    const slider = element("input", { type: "range", min: 0, max: STOPS.length - 1, step: 1, "aria-label": "Memory", class: "memory" });
+    const text = element("input", {
+      type: "text",
+      id: `${id}-memory`,
+      "data-key": "memory",
+      spellcheck: "false",
+      value: spelledBytes(bytes),
+    });
+    const slider = element("input", {
+      type: "range",
+      min: 0,
+      max: STOPS.length - 1,
+      step: 1,
+      "aria-label": "Memory",
+      class: "memory",
+    });
     const follow = () => {
       slider.value = nearest(bytesOf(text.value) ?? bytes);
       slider.setAttribute("aria-valuetext", text.value);
@@ -77,7 +115,12 @@ export class PlanNodes {
       slider.setAttribute("aria-valuetext", text.value);
     });
     follow();
-    return element("div", { class: "pair" }, element("div", { class: "field" }, element("label", { for: text.id }, "Memory"), text), element("div", { class: "field slide" }, slider));
+    return element(
+      "div",
+      { class: "pair" },
+      element("div", { class: "field" }, element("label", { for: text.id }, "Memory"), text),
+      element("div", { class: "field slide" }, slider),
+    );
   }
 
   removing(name) {
@@ -87,16 +130,27 @@ export class PlanNodes {
       byId("plan-add-node").focus();
       this.changed(event);
     };
-    return element("button", { type: "button", class: "remove", "aria-label": `Remove node type ${name}`, on: { click: remove } }, "Remove");
+    return element(
+      "button",
+      { type: "button", class: "remove", "aria-label": `Remove node type ${name}`, on: { click: remove } },
+      "Remove",
+    );
   }
 }
 
 function field(id, label, attributes) {
-  return element("div", { class: "field" }, element("label", { for: id }, label), element("input", { id, ...attributes }));
+  return element(
+    "div",
+    { class: "field" },
+    element("label", { for: id }, label),
+    element("input", { id, ...attributes }),
+  );
 }
 
 function read(row, place) {
-  const told = Object.fromEntries([...row.querySelectorAll("[data-key]")].map((input) => [input.dataset.key, input.value.trim()]));
+  const told = Object.fromEntries(
+    [...row.querySelectorAll("[data-key]")].map((input) => [input.dataset.key, input.value.trim()]),
+  );
   const name = told.name || `node ${place + 1}`;
   const number = (key, isNeeded) => {
     const value = told[key] === "" ? null : Number(told[key]);
@@ -107,7 +161,13 @@ function read(row, place) {
   };
   const bytes = bytesOf(told.memory);
   if (!bytes) throw new RangeError(`${name}: write the memory as 64 GB or the like.`);
-  return { name, memory_bytes: bytes, cores: number("cores", true), count: number("count"), price_per_hour: number("price_per_hour") };
+  return {
+    name,
+    memory_bytes: bytes,
+    cores: number("cores", true),
+    count: number("count"),
+    price_per_hour: number("price_per_hour"),
+  };
 }
 
 function bytesOf(text) {

@@ -6,7 +6,7 @@ const NAMES = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
 const SPACE = "\u00a0";
 export const MAX_SIZE_BYTES = Number.MAX_SAFE_INTEGER;
 
-/** Bytes, rounded up, of "1.4 GB", "512M" or "2048": units are powers of 1024, as galaxy_memory_rules/memory.py reads. */
+/** Bytes, rounded up, of "1.4 GB", "512M" or "2048"; powers of 1024, as galaxy_memory_rules/memory.py reads them. */
 export function parseBytes(text) {
   const match = AMOUNT.exec(String(text));
   if (!match) throw new RangeError("Write a size such as 1.4 GB, 512 MB or a number of bytes.");
@@ -63,7 +63,11 @@ export function formatAge(seconds) {
 }
 
 function timeUnit(seconds) {
-  const units = [[86400, "d"], [3600, "h"], [60, "min"]];
+  const units = [
+    [86400, "d"],
+    [3600, "h"],
+    [60, "min"],
+  ];
   return units.find(([one]) => seconds >= 2 * one) ?? [1, "s"];
 }
 

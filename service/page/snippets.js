@@ -4,7 +4,11 @@ import { hasToken } from "./api.js";
 import { byId } from "./elements.js";
 import { say } from "./state.js";
 
-const PYTHON = new Map([[true, "True"], [false, "False"], [null, "None"]]);
+const PYTHON = new Map([
+  [true, "True"],
+  [false, "False"],
+  [null, "None"],
+]);
 
 /** Write both for one job. */
 export function showSnippets(job) {
@@ -48,10 +52,20 @@ function quoted(text) {
 /** A value of JSON as Python spells it. */
 function literal(value, depth) {
   const [inner, outer] = ["    ".repeat(depth + 1), "    ".repeat(depth)];
-  const lines = (open, parts, close) => (parts.length ? `${open}\n${parts.map((part) => `${inner}${part},\n`).join("")}${outer}${close}` : open + close);
-  if (Array.isArray(value)) return lines("[", value.map((one) => literal(one, depth + 1)), "]");
+  const lines = (open, parts, close) =>
+    parts.length ? `${open}\n${parts.map((part) => `${inner}${part},\n`).join("")}${outer}${close}` : open + close;
+  if (Array.isArray(value))
+    return lines(
+      "[",
+      value.map((one) => literal(one, depth + 1)),
+      "]",
+    );
   if (value && typeof value === "object") {
-    return lines("{", Object.entries(value).map(([key, one]) => `${JSON.stringify(key)}: ${literal(one, depth + 1)}`), "}");
+    return lines(
+      "{",
+      Object.entries(value).map(([key, one]) => `${JSON.stringify(key)}: ${literal(one, depth + 1)}`),
+      "}",
+    );
   }
   return PYTHON.get(value) ?? JSON.stringify(value);
 }

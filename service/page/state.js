@@ -8,10 +8,15 @@ const TRAIN = `python -m trainer train -i config/input_files.csv -m config/model
   -o output_files/output.csv -d models
 python -m service --models models`;
 const NOTICES = {
-  token: { title: "A token is needed", text: "This service answers only those who have its token. Its administrator set it (token_file)." },
+  token: {
+    title: "A token is needed",
+    text: "This service answers only those who have its token. Its administrator set it (token_file).",
+  },
   "not-ready": {
     title: "No model is loaded yet",
-    text: "The service runs, but has no usable bundle. Train one from recorded jobs, into the folder that the service reads; this page goes on by itself.",
+    text:
+      "The service runs, but has no usable bundle. Train one from recorded jobs, into the folder that the " +
+      "service reads; this page goes on by itself.",
     command: TRAIN,
   },
   error: { title: "The service cannot be asked", text: "" },

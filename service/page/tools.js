@@ -37,7 +37,11 @@ export class Tools {
 
   setTools() {
     const headings = COLUMNS.map(([name], column) =>
-      element("th", { scope: "col" }, element("button", { type: "button", class: "sort", "data-column": column }, name)),
+      element(
+        "th",
+        { scope: "col" },
+        element("button", { type: "button", class: "sort", "data-column": column }, name),
+      ),
     );
     this.rows = allTools().map((one) => ({ one, search: one.tool.toLowerCase() }));
     this.body = element("tbody", {});
@@ -95,11 +99,15 @@ export class Tools {
   order() {
     const { column, falling } = this.sorted;
     const key = COLUMNS[column][1];
-    this.rows.sort((one, other) => compared(key(one.one), key(other.one), falling) || one.one.tool.localeCompare(other.one.tool));
-    byId("tools-table").querySelectorAll("thead th").forEach((heading, place) => {
-      if (place === column) heading.setAttribute("aria-sort", falling ? "descending" : "ascending");
-      else heading.removeAttribute("aria-sort");
-    });
+    this.rows.sort(
+      (one, other) => compared(key(one.one), key(other.one), falling) || one.one.tool.localeCompare(other.one.tool),
+    );
+    byId("tools-table")
+      .querySelectorAll("thead th")
+      .forEach((heading, place) => {
+        if (place === column) heading.setAttribute("aria-sort", falling ? "descending" : "ascending");
+        else heading.removeAttribute("aria-sort");
+      });
     this.draw();
   }
 
@@ -126,13 +134,19 @@ export class Tools {
     byId("tools-empty").hidden = wanted.length > 0;
     byId("tools-table").hidden = !wanted.length;
     const [all, shown] = [formatCount(this.rows.length), formatCount(wanted.length)];
-    byId("tools-count").textContent = words.length ? `${shown} of ${all} tools` : `${all} tool${this.rows.length === 1 ? "" : "s"}`;
+    byId("tools-count").textContent = words.length
+      ? `${shown} of ${all} tools`
+      : `${all} tool${this.rows.length === 1 ? "" : "s"}`;
     return wanted.length;
   }
 }
 
 function rowOf(one) {
-  return element("tr", {}, ...COLUMNS.map(([, , shown], place) => element(place ? "td" : "th", place ? {} : { scope: "row" }, shown(one))));
+  return element(
+    "tr",
+    {},
+    ...COLUMNS.map(([, , shown], place) => element(place ? "td" : "th", place ? {} : { scope: "row" }, shown(one))),
+  );
 }
 
 function named(one) {
@@ -144,7 +158,13 @@ function named(one) {
 function achieved(one) {
   if (one.achieved_failure_rate === null) return "not measured";
   const { kind, word } = promiseText(one);
-  return element("span", {}, formatShare(one.achieved_failure_rate), " ", element("span", { class: `word ${kind}` }, word));
+  return element(
+    "span",
+    {},
+    formatShare(one.achieved_failure_rate),
+    " ",
+    element("span", { class: `word ${kind}` }, word),
+  );
 }
 
 function capText(cap) {
