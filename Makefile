@@ -16,7 +16,7 @@ BIN := .venv/bin
 OWN_TARGET := sizing service scale
 
 .PHONY: demo test lint bench bench-sizing bench-service bench-scale soak .wrk record test-galaxy test-galaxy-server \
-	test-recording clean
+	test-recording test-browser .chromium clean
 
 demo: .venv/ready
 	$(BIN)/python examples/demo.py
@@ -78,6 +78,19 @@ test-galaxy-server: .venv/ready
 # real tools in real memory cgroups: needs root and the programs of make record
 test-recording: .venv/ready
 	$(BIN)/python -m pytest -m recording tests/test_examples_recording.py
+
+# a real Chromium looks at the page, and leaves what it saw in tests/screenshots: 5 minutes; without it and without
+# root, skipped with the reason. GMR_BROWSER_MODELS names bundles of examples/ that were trained before.
+test-browser: .venv/browser .chromium
+	$(BIN)/python -m pytest -m browser $(wildcard tests/test_browser_*.py)
+
+.chromium:
+	@command -v chromium >/dev/null || [ "$$(id -u)" != 0 ] || \
+		{ apt-get update -q && apt-get install -q -y --no-install-recommends chromium; }
+
+.venv/browser: .venv/ready
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[browser]'
+	@touch $@
 
 .venv/ready: setup.cfg pyproject.toml
 	@test -n "$(PYTHON)" || { echo "no Python 3.11 or later with venv found; name one with make PYTHON=..."; exit 2; }

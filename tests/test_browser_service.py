@@ -143,7 +143,7 @@ def crowd(url: str) -> Iterator[threading.Event]:
             one.join()
 
 
-def test_the_watch_over_every_test_sees_what_it_should(visit: Open, models: Path, examples: str) -> None:
+def test_the_watch_over_every_test_sees_what_it_should(visit: Open, examples: str) -> None:
     there = visit(examples)
     page = there.go()
     page.evaluate(
@@ -155,7 +155,10 @@ def test_the_watch_over_every_test_sees_what_it_should(visit: Open, models: Path
         }"""
     )
     page.wait_for_timeout(300)
-    assert_complaints(there, "script-src", "request to http://127.0.0.1:9/", "on purpose", "dialog: here")
+    page.evaluate("() => { location = 'http://127.0.0.1:9/there'; }")
+    page.wait_for_timeout(300)
+    assert_complaints(there, "script-src", "'http://127.0.0.1:9/'", "on purpose", "dialog: here")
+    assert_complaints(there, "request to http://127.0.0.1:9/there")
     there.complaints.clear()
 
 
