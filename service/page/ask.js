@@ -49,12 +49,14 @@ export class Ask {
   async show(parameters) {
     const tool = parameters.get("tool") ?? this.tool ?? byRows()[0]?.tool;
     if (String(parameters) && String(parameters) === this.noted) return;
-    if (tool === this.tool && !parameters.has("tool")) this.note();
+    this.isShown = true;
+    if (tool === this.tool && tool === this.details?.tool && !parameters.has("tool")) this.answering.soon();
     else await this.choose(tool, parameters);
   }
 
   leave() {
     this.answering.stop();
+    this.isShown = false;
     this.noted = null;
   }
 
@@ -67,7 +69,7 @@ export class Ask {
       );
     try {
       const details = await toolDetails(tool);
-      if (tool !== this.tool) return;
+      if (tool !== this.tool || !this.isShown) return;
       this.details = details;
       this.range = recordedRange(details);
       this.fields.setTool(details, parameters);
@@ -75,7 +77,7 @@ export class Ask {
         shortName(tool) === tool ? jobsText(details.rows) : `${tool}: ${jobsText(details.rows)}`;
       this.answering.soon();
     } catch (error) {
-      if (tool === this.tool) this.refuse(error);
+      if (tool === this.tool && this.isShown) this.refuse(error);
     }
   }
 

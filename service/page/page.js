@@ -19,7 +19,8 @@ async function start() {
     const tools = await loadTools();
     if (!tools.length) throw new Refused(503, { error: "not_ready", message: "No tool is loaded." });
     hideNotice();
-    setState("ready");
+    // until the view says what it shows
+    setState("loading");
     Object.values(views).forEach((view) => view.setTools());
     await route();
   } catch (error) {
@@ -38,6 +39,7 @@ async function route(event) {
 
 function turnTo(name, byHand) {
   views[shown]?.leave();
+  setState("loading");
   shown = name;
   for (const one of Object.keys(TITLES)) byId(one).hidden = one !== name;
   for (const link of document.querySelectorAll("nav a")) {

@@ -42,6 +42,7 @@ export class Plan {
   async show(parameters) {
     const text = parameters.get("state");
     const isRead = !text || text === this.noted || (await this.open(text));
+    if (!location.hash.startsWith("#plan")) return;
     if (this.form.rows.trim()) this.answering.soon();
     else this.showEmpty();
     if (!isRead) this.complain("The link holds no plan that could be read; it may have been cut short.");

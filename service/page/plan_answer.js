@@ -76,7 +76,8 @@ function upTo({ p95 }) {
 function change(wasted, constant) {
   if (!constant) return "";
   const [share, times] = [1 - wasted / constant, wasted / constant];
-  if (times >= 2) return element("span", { class: "word warn" }, `${formatNumber(times)} times as much as a constant per tool`);
+  if (times >= 2)
+    return element("span", { class: "word warn" }, `${formatNumber(times)} times as much as a constant per tool`);
   const kind = share > 0.005 ? "good" : share < -0.005 ? "warn" : "";
   return element(
     "span",
