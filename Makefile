@@ -21,7 +21,7 @@ INSTALL := UV_SYSTEM_CERTS=1 $(BIN)/uv pip install -q
 OWN_TARGET := sizing service scale
 
 .PHONY: demo test lint .environments bench bench-sizing bench-service bench-scale soak .wrk record test-galaxy \
-	$(GALAXIES:%=.test-galaxy-%) test-galaxy-server test-recording clean
+	$(GALAXIES:%=.test-galaxy-%) test-galaxy-server test-recording test-browser .chromium clean
 
 demo: .venv/ready
 	$(BIN)/python examples/demo.py
@@ -88,6 +88,19 @@ test-galaxy-server: .venv/ready
 # real tools in real memory cgroups: needs root and the programs of make record
 test-recording: .venv/ready
 	$(BIN)/python -m pytest -m recording tests/test_examples_recording.py
+
+# a real Chromium looks at the page, and leaves what it saw in tests/screenshots: 5 minutes; without it and without
+# root, skipped with the reason. GMR_BROWSER_MODELS names bundles of examples/ that were trained before.
+test-browser: .venv/browser .chromium
+	$(BIN)/python -m pytest -m browser $(wildcard tests/test_browser_*.py)
+
+.chromium:
+	@command -v chromium >/dev/null || [ "$$(id -u)" != 0 ] || \
+		{ apt-get update -q && apt-get install -q -y --no-install-recommends chromium; }
+
+.venv/browser: .venv/ready
+	$(INSTALL) --python $(BIN)/python -e '.[browser]'
+	@touch $@
 
 .venv/ready: setup.cfg pyproject.toml
 	@test -n "$(PYTHON)" || { echo "no Python 3.11 or later with venv found; name one with make PYTHON=..."; exit 2; }

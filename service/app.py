@@ -11,7 +11,7 @@ from galaxy_memory_rules import __version__
 from galaxy_memory_rules.errors import MemoryRulesError, PredictionUnavailable
 from trainer.signing import read_key
 
-from . import documentation, inference, metrics, planning, refusals, seed_address, tools, wire
+from . import documentation, inference, metrics, pages, planning, refusals, seed_address, tools, wire
 from .door import Door
 from .lifecycle import Lifecycle
 from .opened import OpenedBundles
@@ -71,10 +71,12 @@ def create_app(serving: Serving, settings: ServiceSettings) -> Door:
         _add_metrics(app, serving)
     if settings.docs:
         documentation.add_pages(app, serving)
+    page = pages.page_files() if settings.page else {}
+    pages.add_page(app, page)
     predicting = Predicting(serving, settings)
     endpoints = {documentation.PREDICT: predicting.predict, documentation.BATCH: predicting.predict_batch}
     token = read_token(settings.token_file) if settings.token_file else None
-    return Door(app, endpoints, token, settings.access_log)
+    return Door(app, endpoints, token, settings.access_log, page)
 
 
 def _add_health(app: FastAPI, serving: Serving) -> None:

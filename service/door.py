@@ -2,7 +2,7 @@
 
 import hmac
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from time import perf_counter
 
 from starlette.exceptions import HTTPException
@@ -16,6 +16,7 @@ Endpoint = Callable[[Headers, Receive], Awaitable[bytes]]
 """Answers a POST with JSON, or raises; it gets the headers in lower case, and reads the body itself."""
 
 _OPEN = "/health/"
+_READING = ("GET", "HEAD")
 _GONE = 499  # nginx's word for a client that did not wait
 _JSON = (b"content-type", b"application/json")
 
@@ -35,15 +36,23 @@ class Door:
         What a request has to bear, except those for health; None lets everyone in.
     access_log : bool
         Whether each request gets a line in the log; answers of 500 and above always do.
+    open_paths : collection of str
+        What may be read without the token too: the page, which asks for it.
     """
 
     def __init__(
-        self, app: ASGIApp, endpoints: Mapping[str, Endpoint], token: bytes | None = None, access_log: bool = False
+        self,
+        app: ASGIApp,
+        endpoints: Mapping[str, Endpoint],
+        token: bytes | None = None,
+        access_log: bool = False,
+        open_paths: Collection[str] = (),
     ) -> None:
         self.app = app
         self._endpoints = endpoints
         self._expected = token and b"Bearer " + token
         self._access_log = access_log
+        self._open_paths = frozenset(open_paths)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; anything but HTTP goes through."""
@@ -63,7 +72,7 @@ class Door:
 
     async def _let_in(self, scope: Scope, headers: Headers, receive: Receive, reply: "_Reply") -> None:
         path = scope["path"]
-        if self._expected and not path.startswith(_OPEN):
+        if self._expected and not self._is_open(scope["method"], path):
             self._check_token(headers)
         endpoint = self._endpoints.get(path)
         if endpoint is None:
@@ -72,6 +81,10 @@ class Door:
             raise HTTPException(405, "Method Not Allowed", {"Allow": "POST"})
         else:
             await reply.answer(200, await endpoint(headers, receive))
+
+    def _is_open(self, method: str, path: str) -> bool:
+        # these paths and no others: /page/x/memory/ would be the seed's address of a tool page/x
+        return path.startswith(_OPEN) or (path in self._open_paths and method in _READING)
 
     def _check_token(self, headers: Headers) -> None:
         if not hmac.compare_digest(headers.get(b"authorization", b""), self._expected or b""):

@@ -102,10 +102,18 @@ class _Bundles(Collector):
         """Yield what is served, how old it is, and how much is not."""
         info = GaugeMetricFamily("gmr_bundle_info", "1 for each bundle served", labels=["tool", "bundle", "source"])
         age = GaugeMetricFamily("gmr_bundle_age_seconds", "Since the bundle was published", labels=["tool"])
+        promised = GaugeMetricFamily("gmr_bundle_promised_failure_rate", "The failure cap", labels=["tool"])
+        achieved = GaugeMetricFamily(
+            "gmr_bundle_achieved_failure_rate",
+            "First attempts of held-out jobs with too little memory",
+            labels=["tool"],
+        )
         now = time.time()
         for entry in self._predictor.entries.values():
             info.add_metric([entry.tool, entry.name, entry.source], 1)
             age.add_metric([entry.tool], max(now - entry.published_seconds, 0))
-        yield info
-        yield age
+            for family, rate in ((promised, entry.promised_failure_rate), (achieved, entry.achieved_failure_rate)):
+                if rate is not None:
+                    family.add_metric([entry.tool], rate)
+        yield from (info, age, promised, achieved)
         yield GaugeMetricFamily("gmr_bundles_refused", "Bundles not served", value=len(self._predictor.refused))

@@ -72,6 +72,7 @@ class ServiceSettings:
     signing_key_file: Path | None = _file("file with the key that bundles must be signed with; none: not asked for")
     tls_certificate: Path | None = _file("PEM file of the certificate chain; none: plain HTTP")
     tls_key: Path | None = _file("PEM file of the certificate's private key")
+    page: bool = _switch("serve the page at /", True)
     docs: bool = _switch("serve /docs and /openapi.json", True)
     metrics: bool = _switch("serve /metrics", True)
 

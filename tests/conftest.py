@@ -18,7 +18,7 @@ from trainer.learning import Settings
 from trainer.readers import read
 from trainer.training import Trained, train_tool
 
-pytest_plugins = ["galaxy_databases"]
+pytest_plugins = ["galaxy_databases", "browsing"]
 
 # the machines that run the tests are slow and shared: no example is too slow
 settings.register_profile("patient", deadline=None)

@@ -113,6 +113,16 @@ def test_bundles_are_told_with_their_age(client: TestClient, models: Path) -> No
     assert after[("gmr_bundles_opened", ())] == 1
 
 
+def test_the_promised_and_the_achieved_failure_rate_are_told_as_the_list_of_tools_tells_them(
+    client: TestClient,
+) -> None:
+    after = told(client)
+    [line] = client.get("/v1/tools").json()["tools"]
+    for kind in ("promised", "achieved"):
+        assert after[(f"gmr_bundle_{kind}_failure_rate", (("tool", "tool"),))] == line[f"{kind}_failure_rate"]
+    assert line["promised_failure_rate"] == 0.05
+
+
 def test_what_never_reached_the_application_is_counted_too(client: TestClient) -> None:
     before = told(client)
     Lifecycle.refused["overload"] += 7
