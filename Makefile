@@ -79,9 +79,10 @@ $(GALAXIES:%=.test-galaxy-%): .test-galaxy-%: .venv-galaxy-%/ready
 	GMR_PYTHON=$(CURDIR)/$(BIN)/python .venv-galaxy-$*/bin/python -m pytest -m galaxy --noconftest \
 		-W ignore $(filter-out tests/test_galaxy_server.py,$(wildcard tests/test_galaxy_*.py))
 
-# a real Galaxy 26.1 dispatches to a real Slurm, whose cgroups kill what takes too much: 8 minutes, the first time 12
-# and 1.2 GB; needs root, ../shared/galaxy-harness, Slurm, munge, a memory controller of cgroup v1, 2 cores and 5 GB of
-# memory, and skips with a reason without them. GX_HARNESS and GX_VENV name other folders.
+# a real Galaxy 26.1 dispatches to a real Slurm, whose cgroups kill what takes too much, and what its jobs left in its
+# database is exported, learned from and asked for: 12 minutes, the first time 16 and 1.2 GB; needs root,
+# ../shared/galaxy-harness, Slurm, munge, a memory controller of cgroup v1, 2 cores and 5 GB of memory, and skips with a
+# reason without them. GX_HARNESS and GX_VENV name other folders.
 test-galaxy-server: .venv/ready
 	$(BIN)/python -m pytest -s -v -m galaxy_server tests/test_galaxy_server.py
 

@@ -16,6 +16,7 @@ from trainer import bundle
 from trainer.__main__ import main
 from trainer.compile_tpv import Compiled, compile_tool
 from trainer.compile_tpv_file import key_of, text_of
+from trainer.families import pool_versions
 from trainer.learning import Settings
 from trainer.readers import read
 from trainer.sizing_config import DEFAULTS
@@ -32,7 +33,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
     [good] = read(recorded.write(folder / "good.csv", recorded.rows(40)), recorded.LABEL, f"{SHED}/2.5.0", None)
     [few] = read(recorded.write(folder / "few.csv", recorded.rows(12)), recorded.LABEL)
-    for found in (good, few):
+    for found in pool_versions([good, few]):
         bundle.save(train_tool(replace(found, file="good.csv"), [], Settings()).bundle, folder / "models")
     list_files(folder, f"good.csv,{SHED}/2.5.0", "few.csv,")
     return folder
@@ -62,9 +63,9 @@ def test_each_tool_gets_its_expression_and_its_evidence(folder: Path, capsys: py
     text = (folder / "rules" / "tpv.yml").read_text()
     [(key, entry)] = yaml.safe_load(text)["tools"].items()
     assert key == f"{SHED}/.*"
-    assert f"{SHED}/2.5.0: mem: {entry['mem']}" in said.out
+    assert f"{SHED}: mem: {entry['mem']}" in said.out
     tool, tried, *table = [line.lstrip("# ") for line in text.partition("tools:")[2].splitlines() if "# " in line]
-    assert tool == f"{SHED}/2.5.0: 40 recorded jobs of good.csv, failure cap 0.05"
+    assert tool == f"{SHED}: 40 recorded jobs of good.csv, failure cap 0.05"
     assert tried == "tried on 8 of them, drawn at random; wasted in GB job:"
     assert [re.split(" {2,}|, ", row)[0].partition(" 0.")[0] for row in table] == [
         "such an expression",

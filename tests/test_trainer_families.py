@@ -31,10 +31,16 @@ def test_versions_of_a_family_are_pooled_under_its_name_in_the_place_of_the_firs
     assert (old.dropped, new.dropped) == ({"no peak recorded": 1}, {"no peak recorded": 2})
 
 
-@pytest.mark.parametrize(("tool", "name"), [(f"{FAMILY}/2.4", FAMILY), ("cat1", "cat1"), ("upload/1.0", "upload")])
+@pytest.mark.parametrize(("tool", "name"), [(f"{FAMILY}/2.4", FAMILY), ("cat1", "cat1"), ("owner/tool", "owner/tool")])
 def test_a_tool_of_one_version_has_the_name_that_it_will_have_with_two(tool: str, name: str) -> None:
     only = records(tool, 1)
     assert pool_versions([only]) == [replace(only, tool=name)]
+
+
+def test_so_has_one_that_is_of_no_toolshed() -> None:
+    job = JobRecord(JobDescription("upload", "1.0"), 1)
+    only = replace(records("upload/1.0"), records=[job])
+    assert pool_versions([only]) == [replace(only, tool="upload")]
 
 
 def test_tools_of_other_owners_or_repositories_stay_apart() -> None:

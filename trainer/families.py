@@ -21,8 +21,9 @@ def pool_versions(tools: list[ToolRecords]) -> list[ToolRecords]:
     Returns
     -------
     list of ToolRecords
-        One for each family, under its name even where there is one version: with the second one a bundle of the old
-        name would be left behind, and answer for the first version ever after. In the order of the first members.
+        One for each family, under its name even where there is one version of a tool: with the second one a bundle of
+        the old name would be left behind, and answer for the first version ever after. In the order of the first
+        members.
         Records that cannot be used stay alone, so that they cost no other version its model.
     """
     by_family: dict[str, list[ToolRecords]] = {}
@@ -41,9 +42,16 @@ def family_of(tool: str) -> str:
 def _pooled(family: str, members: list[ToolRecords]) -> ToolRecords:
     first = members[0]
     if len(members) == 1:
-        return replace(first, tool=family)
+        return replace(first, tool=family) if _tells_version(first) else first
     dropped: Counter[str] = sum((found.dropped for found in members), Counter())
     records = [record for found in members for record in found.records]
     files = ", ".join(dict.fromkeys(found.file for found in members))
     sampled = sum(found.sampled for found in members)
     return replace(first, tool=family, file=files, records=records, dropped=dropped, sampled=sampled)
+
+
+def _tells_version(found: ToolRecords) -> bool:
+    """Whether a tool's name ends with a version; ``owner/tool``, as somebody may call a tool, does not."""
+    parts = found.tool.split("/")
+    plain = [f"{record.job.tool_id}/{record.job.tool_version}" for record in found.records[:1]]
+    return (len(parts) == 6 and parts[1] == "repos") or (len(parts) == 2 and found.tool in plain)

@@ -21,6 +21,8 @@ READ = (
     "job_to_input_library_dataset",
     "job_to_input_dataset_collection",
     "job_to_input_dataset_collection_element",
+    # what only the API reads
+    "job_to_output_dataset",
 )
 
 

@@ -1,25 +1,28 @@
-CREATE TABLE dataset_collection (
+CREATE TABLE form_definition (
     id SERIAL NOT NULL,
-    collection_type VARCHAR(255) NOT NULL,
-    populated_state VARCHAR(64) NOT NULL,
-    populated_state_message TEXT,
-    element_count INTEGER,
     create_time TIMESTAMP WITHOUT TIME ZONE,
     update_time TIMESTAMP WITHOUT TIME ZONE,
+    name VARCHAR(255) NOT NULL,
+    "desc" TEXT,
+    form_definition_current_id INTEGER NOT NULL,
     fields BYTEA,
-    column_definitions BYTEA,
-    CONSTRAINT dataset_collection_pkey PRIMARY KEY (id)
+    type VARCHAR(255),
+    layout BYTEA,
+    CONSTRAINT form_definition_pkey PRIMARY KEY (id)
 );
-CREATE TABLE extended_metadata (
+CREATE INDEX ix_form_definition_type ON form_definition (type);
+CREATE INDEX ix_form_definition_form_definition_current_id ON form_definition (form_definition_current_id);
+CREATE TABLE store_export_association (
     id SERIAL NOT NULL,
-    data BYTEA,
-    CONSTRAINT extended_metadata_pkey PRIMARY KEY (id)
+    task_uuid CHAR(32),
+    create_time TIMESTAMP WITHOUT TIME ZONE,
+    object_type VARCHAR(32),
+    object_id INTEGER,
+    export_metadata BYTEA,
+    CONSTRAINT store_export_association_pkey PRIMARY KEY (id)
 );
-CREATE TABLE implicit_collection_jobs (
-    id SERIAL NOT NULL,
-    populated_state VARCHAR(64) NOT NULL,
-    CONSTRAINT implicit_collection_jobs_pkey PRIMARY KEY (id)
-);
+CREATE UNIQUE INDEX ix_store_export_association_task_uuid ON store_export_association (task_uuid);
+CREATE INDEX ix_store_export_object ON store_export_association (object_id, object_type);
 CREATE TABLE dynamic_tool (
     id SERIAL NOT NULL,
     uuid CHAR(32),
@@ -37,31 +40,6 @@ CREATE TABLE dynamic_tool (
     CONSTRAINT dynamic_tool_pkey PRIMARY KEY (id)
 );
 CREATE INDEX ix_dynamic_tool_update_time ON dynamic_tool (update_time);
-CREATE TABLE store_export_association (
-    id SERIAL NOT NULL,
-    task_uuid CHAR(32),
-    create_time TIMESTAMP WITHOUT TIME ZONE,
-    object_type VARCHAR(32),
-    object_id INTEGER,
-    export_metadata BYTEA,
-    CONSTRAINT store_export_association_pkey PRIMARY KEY (id)
-);
-CREATE UNIQUE INDEX ix_store_export_association_task_uuid ON store_export_association (task_uuid);
-CREATE INDEX ix_store_export_object ON store_export_association (object_id, object_type);
-CREATE TABLE form_definition (
-    id SERIAL NOT NULL,
-    create_time TIMESTAMP WITHOUT TIME ZONE,
-    update_time TIMESTAMP WITHOUT TIME ZONE,
-    name VARCHAR(255) NOT NULL,
-    "desc" TEXT,
-    form_definition_current_id INTEGER NOT NULL,
-    fields BYTEA,
-    type VARCHAR(255),
-    layout BYTEA,
-    CONSTRAINT form_definition_pkey PRIMARY KEY (id)
-);
-CREATE INDEX ix_form_definition_form_definition_current_id ON form_definition (form_definition_current_id);
-CREATE INDEX ix_form_definition_type ON form_definition (type);
 CREATE TABLE library_folder (
     id SERIAL NOT NULL,
     parent_id INTEGER,
@@ -77,16 +55,38 @@ CREATE TABLE library_folder (
     CONSTRAINT library_folder_pkey PRIMARY KEY (id),
     CONSTRAINT library_folder_parent_id_fkey FOREIGN KEY(parent_id) REFERENCES library_folder (id)
 );
-CREATE INDEX ix_library_folder_deleted ON library_folder (deleted);
 CREATE INDEX ix_library_folder_purged ON library_folder (purged);
-CREATE INDEX ix_library_folder_name ON library_folder (name);
 CREATE INDEX ix_library_folder_parent_id ON library_folder (parent_id);
+CREATE INDEX ix_library_folder_name ON library_folder (name);
+CREATE INDEX ix_library_folder_deleted ON library_folder (deleted);
 CREATE TABLE tool_source (
     id SERIAL NOT NULL,
     hash VARCHAR(255),
     source BYTEA NOT NULL,
     source_class VARCHAR(255) NOT NULL,
     CONSTRAINT tool_source_pkey PRIMARY KEY (id)
+);
+CREATE TABLE extended_metadata (
+    id SERIAL NOT NULL,
+    data BYTEA,
+    CONSTRAINT extended_metadata_pkey PRIMARY KEY (id)
+);
+CREATE TABLE dataset_collection (
+    id SERIAL NOT NULL,
+    collection_type VARCHAR(255) NOT NULL,
+    populated_state VARCHAR(64) NOT NULL,
+    populated_state_message TEXT,
+    element_count INTEGER,
+    create_time TIMESTAMP WITHOUT TIME ZONE,
+    update_time TIMESTAMP WITHOUT TIME ZONE,
+    fields BYTEA,
+    column_definitions BYTEA,
+    CONSTRAINT dataset_collection_pkey PRIMARY KEY (id)
+);
+CREATE TABLE implicit_collection_jobs (
+    id SERIAL NOT NULL,
+    populated_state VARCHAR(64) NOT NULL,
+    CONSTRAINT implicit_collection_jobs_pkey PRIMARY KEY (id)
 );
 CREATE TABLE form_values (
     id SERIAL NOT NULL,
@@ -123,11 +123,11 @@ CREATE TABLE library_dataset (
     CONSTRAINT library_dataset_pkey PRIMARY KEY (id),
     CONSTRAINT library_dataset_folder_id_fkey FOREIGN KEY(folder_id) REFERENCES library_folder (id)
 );
-CREATE INDEX ix_library_dataset_library_dataset_dataset_association_id ON library_dataset (library_dataset_dataset_association_id);
-CREATE INDEX ix_library_dataset_folder_id ON library_dataset (folder_id);
 CREATE INDEX ix_library_dataset_name ON library_dataset (name);
 CREATE INDEX ix_library_dataset_deleted ON library_dataset (deleted);
+CREATE INDEX ix_library_dataset_folder_id ON library_dataset (folder_id);
 CREATE INDEX ix_library_dataset_purged ON library_dataset (purged);
+CREATE INDEX ix_library_dataset_library_dataset_dataset_association_id ON library_dataset (library_dataset_dataset_association_id);
 CREATE TABLE galaxy_user (
     id SERIAL NOT NULL,
     create_time TIMESTAMP WITHOUT TIME ZONE,
@@ -147,14 +147,14 @@ CREATE TABLE galaxy_user (
     CONSTRAINT galaxy_user_pkey PRIMARY KEY (id),
     CONSTRAINT galaxy_user_form_values_id_fkey FOREIGN KEY(form_values_id) REFERENCES form_values (id)
 );
-CREATE INDEX ix_galaxy_user_disk_usage ON galaxy_user (disk_usage);
-CREATE INDEX ix_galaxy_user_deleted ON galaxy_user (deleted);
-CREATE INDEX ix_galaxy_user_form_values_id ON galaxy_user (form_values_id);
-CREATE UNIQUE INDEX ix_galaxy_user_email ON galaxy_user (email);
-CREATE INDEX ix_galaxy_user_activation_token ON galaxy_user (activation_token);
-CREATE INDEX ix_galaxy_user_purged ON galaxy_user (purged);
 CREATE INDEX ix_galaxy_user_active ON galaxy_user (active);
+CREATE INDEX ix_galaxy_user_form_values_id ON galaxy_user (form_values_id);
+CREATE INDEX ix_galaxy_user_deleted ON galaxy_user (deleted);
+CREATE UNIQUE INDEX ix_galaxy_user_email ON galaxy_user (email);
+CREATE INDEX ix_galaxy_user_purged ON galaxy_user (purged);
 CREATE UNIQUE INDEX ix_galaxy_user_username ON galaxy_user (username);
+CREATE INDEX ix_galaxy_user_disk_usage ON galaxy_user (disk_usage);
+CREATE INDEX ix_galaxy_user_activation_token ON galaxy_user (activation_token);
 CREATE TABLE history (
     id SERIAL NOT NULL,
     create_time TIMESTAMP WITHOUT TIME ZONE,
@@ -178,11 +178,11 @@ CREATE TABLE history (
 );
 CREATE INDEX ix_history_importing ON history (importing);
 CREATE INDEX ix_history_user_id ON history (user_id);
-CREATE INDEX ix_history_slug ON history (slug);
 CREATE INDEX ix_history_purged ON history (purged);
-CREATE INDEX ix_history_published ON history (published);
 CREATE INDEX ix_history_archived ON history (archived);
 CREATE INDEX ix_history_deleted ON history (deleted);
+CREATE INDEX ix_history_published ON history (published);
+CREATE INDEX ix_history_slug ON history (slug);
 CREATE INDEX ix_history_update_time ON history (update_time);
 CREATE TABLE galaxy_session (
     id SERIAL NOT NULL,
@@ -202,9 +202,9 @@ CREATE TABLE galaxy_session (
     CONSTRAINT galaxy_session_user_id_fkey FOREIGN KEY(user_id) REFERENCES galaxy_user (id),
     CONSTRAINT galaxy_session_current_history_id_fkey FOREIGN KEY(current_history_id) REFERENCES history (id)
 );
-CREATE INDEX ix_galaxy_session_disk_usage ON galaxy_session (disk_usage);
-CREATE INDEX ix_galaxy_session_user_id ON galaxy_session (user_id);
 CREATE UNIQUE INDEX ix_galaxy_session_session_key ON galaxy_session (session_key);
+CREATE INDEX ix_galaxy_session_user_id ON galaxy_session (user_id);
+CREATE INDEX ix_galaxy_session_disk_usage ON galaxy_session (disk_usage);
 CREATE TABLE tool_request (
     id SERIAL NOT NULL,
     tool_source_id INTEGER NOT NULL,
@@ -216,10 +216,10 @@ CREATE TABLE tool_request (
     CONSTRAINT tool_request_tool_source_id_fkey FOREIGN KEY(tool_source_id) REFERENCES tool_source (id),
     CONSTRAINT tool_request_history_id_fkey FOREIGN KEY(history_id) REFERENCES history (id)
 );
-CREATE INDEX ix_tool_request_state_message ON tool_request (state_message);
+CREATE INDEX ix_tool_request_history_id ON tool_request (history_id);
 CREATE INDEX ix_tool_request_tool_source_id ON tool_request (tool_source_id);
 CREATE INDEX ix_tool_request_state ON tool_request (state);
-CREATE INDEX ix_tool_request_history_id ON tool_request (history_id);
+CREATE INDEX ix_tool_request_state_message ON tool_request (state_message);
 CREATE TABLE job (
     id SERIAL NOT NULL,
     create_time TIMESTAMP WITHOUT TIME ZONE,
@@ -265,19 +265,46 @@ CREATE TABLE job (
     CONSTRAINT job_user_id_fkey FOREIGN KEY(user_id) REFERENCES galaxy_user (id),
     CONSTRAINT job_tool_request_id_fkey FOREIGN KEY(tool_request_id) REFERENCES tool_request (id)
 );
-CREATE INDEX ix_job_imported ON job (imported);
-CREATE INDEX ix_job_handler ON job (handler);
-CREATE INDEX ix_job_tool_request_id ON job (tool_request_id);
-CREATE INDEX ix_job_session_id ON job (session_id);
-CREATE INDEX ix_job_history_id ON job (history_id);
-CREATE INDEX ix_job_state ON job (state);
-CREATE INDEX ix_job_dynamic_tool_id ON job (dynamic_tool_id);
-CREATE INDEX ix_job_library_folder_id ON job (library_folder_id);
-CREATE INDEX ix_job_tool_id ON job (tool_id);
-CREATE INDEX ix_job_user_id ON job (user_id);
-CREATE INDEX ix_job_job_runner_external_id ON job (job_runner_external_id);
-CREATE INDEX ix_job_object_store_id ON job (object_store_id);
 CREATE INDEX ix_job_update_time ON job (update_time);
+CREATE INDEX ix_job_library_folder_id ON job (library_folder_id);
+CREATE INDEX ix_job_job_runner_external_id ON job (job_runner_external_id);
+CREATE INDEX ix_job_handler ON job (handler);
+CREATE INDEX ix_job_tool_id ON job (tool_id);
+CREATE INDEX ix_job_state ON job (state);
+CREATE INDEX ix_job_user_id ON job (user_id);
+CREATE INDEX ix_job_object_store_id ON job (object_store_id);
+CREATE INDEX ix_job_dynamic_tool_id ON job (dynamic_tool_id);
+CREATE INDEX ix_job_tool_request_id ON job (tool_request_id);
+CREATE INDEX ix_job_imported ON job (imported);
+CREATE INDEX ix_job_history_id ON job (history_id);
+CREATE INDEX ix_job_session_id ON job (session_id);
+CREATE TABLE dataset (
+    id SERIAL NOT NULL,
+    job_id INTEGER,
+    create_time TIMESTAMP WITHOUT TIME ZONE,
+    update_time TIMESTAMP WITHOUT TIME ZONE,
+    state VARCHAR(64),
+    deleted BOOLEAN,
+    purged BOOLEAN,
+    purgable BOOLEAN,
+    object_store_id VARCHAR(255),
+    external_filename TEXT,
+    _extra_files_path TEXT,
+    created_from_basename TEXT,
+    file_size NUMERIC(15, 0),
+    total_size NUMERIC(15, 0),
+    uuid CHAR(32),
+    CONSTRAINT dataset_pkey PRIMARY KEY (id),
+    CONSTRAINT uq_uuid_column UNIQUE (uuid),
+    CONSTRAINT dataset_job_id_fkey FOREIGN KEY(job_id) REFERENCES job (id),
+    CONSTRAINT dataset_uuid_key UNIQUE (uuid)
+);
+CREATE INDEX ix_dataset_update_time ON dataset (update_time);
+CREATE INDEX ix_dataset_object_store_id ON dataset (object_store_id);
+CREATE INDEX ix_dataset_deleted ON dataset (deleted);
+CREATE INDEX ix_dataset_job_id ON dataset (job_id);
+CREATE INDEX ix_dataset_state ON dataset (state);
+CREATE INDEX ix_dataset_purged ON dataset (purged);
 CREATE TABLE history_dataset_collection_association (
     id SERIAL NOT NULL,
     collection_id INTEGER,
@@ -300,37 +327,10 @@ CREATE TABLE history_dataset_collection_association (
     CONSTRAINT history_dataset_collection_association_implicit_collect_ec64 FOREIGN KEY(implicit_collection_jobs_id) REFERENCES implicit_collection_jobs (id)
 );
 CREATE INDEX ix_history_dataset_collection_association_implicit_coll_1290 ON history_dataset_collection_association (implicit_collection_jobs_id);
+CREATE INDEX ix_history_dataset_collection_association_history_id ON history_dataset_collection_association (history_id);
 CREATE INDEX ix_history_dataset_collection_association_collection_id ON history_dataset_collection_association (collection_id);
 CREATE INDEX ix_history_dataset_collection_association_job_id ON history_dataset_collection_association (job_id);
 CREATE INDEX ix_history_dataset_collection_association_update_time ON history_dataset_collection_association (update_time);
-CREATE INDEX ix_history_dataset_collection_association_history_id ON history_dataset_collection_association (history_id);
-CREATE TABLE dataset (
-    id SERIAL NOT NULL,
-    job_id INTEGER,
-    create_time TIMESTAMP WITHOUT TIME ZONE,
-    update_time TIMESTAMP WITHOUT TIME ZONE,
-    state VARCHAR(64),
-    deleted BOOLEAN,
-    purged BOOLEAN,
-    purgable BOOLEAN,
-    object_store_id VARCHAR(255),
-    external_filename TEXT,
-    _extra_files_path TEXT,
-    created_from_basename TEXT,
-    file_size NUMERIC(15, 0),
-    total_size NUMERIC(15, 0),
-    uuid CHAR(32),
-    CONSTRAINT dataset_pkey PRIMARY KEY (id),
-    CONSTRAINT uq_uuid_column UNIQUE (uuid),
-    CONSTRAINT dataset_job_id_fkey FOREIGN KEY(job_id) REFERENCES job (id),
-    CONSTRAINT dataset_uuid_key UNIQUE (uuid)
-);
-CREATE INDEX ix_dataset_purged ON dataset (purged);
-CREATE INDEX ix_dataset_deleted ON dataset (deleted);
-CREATE INDEX ix_dataset_update_time ON dataset (update_time);
-CREATE INDEX ix_dataset_object_store_id ON dataset (object_store_id);
-CREATE INDEX ix_dataset_state ON dataset (state);
-CREATE INDEX ix_dataset_job_id ON dataset (job_id);
 CREATE TABLE job_parameter (
     id SERIAL NOT NULL,
     job_id INTEGER,
@@ -369,8 +369,8 @@ CREATE TABLE job_state_history (
     CONSTRAINT job_state_history_pkey PRIMARY KEY (id),
     CONSTRAINT job_state_history_job_id_fkey FOREIGN KEY(job_id) REFERENCES job (id)
 );
-CREATE INDEX ix_job_state_history_job_id ON job_state_history (job_id);
 CREATE INDEX ix_job_state_history_state ON job_state_history (state);
+CREATE INDEX ix_job_state_history_job_id ON job_state_history (job_id);
 CREATE TABLE library_dataset_dataset_association (
     id SERIAL NOT NULL,
     library_dataset_id INTEGER,
@@ -404,14 +404,14 @@ CREATE TABLE library_dataset_dataset_association (
     CONSTRAINT library_dataset_dataset_association_extended_metadata_id_fkey FOREIGN KEY(extended_metadata_id) REFERENCES extended_metadata (id),
     CONSTRAINT library_dataset_dataset_association_user_id_fkey FOREIGN KEY(user_id) REFERENCES galaxy_user (id)
 );
-CREATE INDEX ix_library_dataset_dataset_association_extended_metadata_id ON library_dataset_dataset_association (extended_metadata_id);
 CREATE INDEX ix_library_dataset_dataset_association_deleted ON library_dataset_dataset_association (deleted);
-CREATE INDEX ix_library_dataset_dataset_association_name ON library_dataset_dataset_association (name);
-CREATE INDEX ix_library_dataset_dataset_association_dataset_id ON library_dataset_dataset_association (dataset_id);
 CREATE INDEX ix_library_dataset_dataset_association_update_time ON library_dataset_dataset_association (update_time);
 CREATE INDEX ix_library_dataset_dataset_association_user_id ON library_dataset_dataset_association (user_id);
-CREATE INDEX ix_library_dataset_dataset_association_library_dataset_id ON library_dataset_dataset_association (library_dataset_id);
 CREATE INDEX ix_library_dataset_dataset_association_state ON library_dataset_dataset_association (state);
+CREATE INDEX ix_library_dataset_dataset_association_dataset_id ON library_dataset_dataset_association (dataset_id);
+CREATE INDEX ix_library_dataset_dataset_association_name ON library_dataset_dataset_association (name);
+CREATE INDEX ix_library_dataset_dataset_association_extended_metadata_id ON library_dataset_dataset_association (extended_metadata_id);
+CREATE INDEX ix_library_dataset_dataset_association_library_dataset_id ON library_dataset_dataset_association (library_dataset_id);
 CREATE TABLE job_to_input_dataset_collection (
     id SERIAL NOT NULL,
     job_id INTEGER,
@@ -461,15 +461,15 @@ CREATE TABLE history_dataset_association (
     CONSTRAINT history_dataset_association_extended_metadata_id_fkey FOREIGN KEY(extended_metadata_id) REFERENCES extended_metadata (id),
     CONSTRAINT history_dataset_association_hidden_beneath_collection_i_e6cd FOREIGN KEY(hidden_beneath_collection_instance_id) REFERENCES history_dataset_collection_association (id)
 );
-CREATE INDEX ix_history_dataset_association_state ON history_dataset_association (state);
-CREATE INDEX ix_history_dataset_association_update_time ON history_dataset_association (update_time);
 CREATE INDEX ix_history_dataset_association_version ON history_dataset_association (version);
-CREATE INDEX ix_history_dataset_association_purged ON history_dataset_association (purged);
 CREATE INDEX ix_history_dataset_association_history_id ON history_dataset_association (history_id);
-CREATE INDEX ix_history_dataset_association_deleted ON history_dataset_association (deleted);
+CREATE INDEX ix_history_dataset_association_state ON history_dataset_association (state);
 CREATE INDEX ix_history_dataset_association_extended_metadata_id ON history_dataset_association (extended_metadata_id);
+CREATE INDEX ix_history_dataset_association_purged ON history_dataset_association (purged);
 CREATE INDEX ix_history_dataset_association_extension ON history_dataset_association (extension);
+CREATE INDEX ix_history_dataset_association_update_time ON history_dataset_association (update_time);
 CREATE INDEX ix_history_dataset_association_dataset_id ON history_dataset_association (dataset_id);
+CREATE INDEX ix_history_dataset_association_deleted ON history_dataset_association (deleted);
 CREATE TABLE job_to_input_library_dataset (
     id SERIAL NOT NULL,
     job_id INTEGER,
@@ -481,6 +481,17 @@ CREATE TABLE job_to_input_library_dataset (
 );
 CREATE INDEX ix_job_to_input_library_dataset_ldda_id ON job_to_input_library_dataset (ldda_id);
 CREATE INDEX ix_job_to_input_library_dataset_job_id ON job_to_input_library_dataset (job_id);
+CREATE TABLE job_to_output_dataset (
+    id SERIAL NOT NULL,
+    job_id INTEGER,
+    dataset_id INTEGER,
+    name VARCHAR(255),
+    CONSTRAINT job_to_output_dataset_pkey PRIMARY KEY (id),
+    CONSTRAINT job_to_output_dataset_job_id_fkey FOREIGN KEY(job_id) REFERENCES job (id),
+    CONSTRAINT job_to_output_dataset_dataset_id_fkey FOREIGN KEY(dataset_id) REFERENCES history_dataset_association (id)
+);
+CREATE INDEX ix_job_to_output_dataset_dataset_id ON job_to_output_dataset (dataset_id);
+CREATE INDEX ix_job_to_output_dataset_job_id ON job_to_output_dataset (job_id);
 CREATE TABLE dataset_collection_element (
     id SERIAL NOT NULL,
     dataset_collection_id INTEGER NOT NULL,
@@ -496,8 +507,8 @@ CREATE TABLE dataset_collection_element (
     CONSTRAINT dataset_collection_element_ldda_id_fkey FOREIGN KEY(ldda_id) REFERENCES library_dataset_dataset_association (id),
     CONSTRAINT dataset_collection_element_child_collection_id_fkey FOREIGN KEY(child_collection_id) REFERENCES dataset_collection (id)
 );
-CREATE INDEX ix_dataset_collection_element_dataset_collection_id ON dataset_collection_element (dataset_collection_id);
 CREATE INDEX ix_dataset_collection_element_child_collection_id ON dataset_collection_element (child_collection_id);
+CREATE INDEX ix_dataset_collection_element_dataset_collection_id ON dataset_collection_element (dataset_collection_id);
 CREATE INDEX ix_dataset_collection_element_hda_id ON dataset_collection_element (hda_id);
 CREATE INDEX ix_dataset_collection_element_ldda_id ON dataset_collection_element (ldda_id);
 CREATE TABLE job_to_input_dataset (
@@ -511,8 +522,8 @@ CREATE TABLE job_to_input_dataset (
     CONSTRAINT job_to_input_dataset_job_id_fkey FOREIGN KEY(job_id) REFERENCES job (id),
     CONSTRAINT job_to_input_dataset_dataset_id_fkey FOREIGN KEY(dataset_id) REFERENCES history_dataset_association (id)
 );
-CREATE INDEX ix_job_to_input_dataset_job_id ON job_to_input_dataset (job_id);
 CREATE INDEX ix_job_to_input_dataset_dataset_id ON job_to_input_dataset (dataset_id);
+CREATE INDEX ix_job_to_input_dataset_job_id ON job_to_input_dataset (job_id);
 CREATE TABLE job_to_input_dataset_collection_element (
     id SERIAL NOT NULL,
     job_id INTEGER,
@@ -523,9 +534,9 @@ CREATE TABLE job_to_input_dataset_collection_element (
     CONSTRAINT job_to_input_dataset_collection_element_job_id_fkey FOREIGN KEY(job_id) REFERENCES job (id),
     CONSTRAINT job_to_input_dataset_collection_element_dataset_collect_f1ea FOREIGN KEY(dataset_collection_element_id) REFERENCES dataset_collection_element (id)
 );
-CREATE INDEX ix_job_to_input_dataset_collection_element_job_id ON job_to_input_dataset_collection_element (job_id);
 CREATE INDEX ix_job_to_input_dataset_collection_element_dataset_coll_9c5d ON job_to_input_dataset_collection_element (dataset_collection_element_id);
-ALTER TABLE library_dataset ADD CONSTRAINT library_dataset_dataset_association_id_fk FOREIGN KEY(library_dataset_dataset_association_id) REFERENCES library_dataset_dataset_association (id);
+CREATE INDEX ix_job_to_input_dataset_collection_element_job_id ON job_to_input_dataset_collection_element (job_id);
 ALTER TABLE form_definition ADD CONSTRAINT form_definition_form_definition_current_id_fkey FOREIGN KEY(form_definition_current_id) REFERENCES form_definition_current (id);
-ALTER TABLE library_dataset_dataset_association ADD CONSTRAINT history_dataset_association_dataset_id_fkey FOREIGN KEY(copied_from_history_dataset_association_id) REFERENCES history_dataset_association (id);
 ALTER TABLE library_dataset_dataset_association ADD CONSTRAINT library_dataset_dataset_association_id_fkey FOREIGN KEY(copied_from_library_dataset_dataset_association_id) REFERENCES library_dataset_dataset_association (id);
+ALTER TABLE library_dataset_dataset_association ADD CONSTRAINT history_dataset_association_dataset_id_fkey FOREIGN KEY(copied_from_history_dataset_association_id) REFERENCES history_dataset_association (id);
+ALTER TABLE library_dataset ADD CONSTRAINT library_dataset_dataset_association_id_fk FOREIGN KEY(library_dataset_dataset_association_id) REFERENCES library_dataset_dataset_association (id);
