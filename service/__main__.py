@@ -28,9 +28,9 @@ def main(arguments: Sequence[str]) -> int:
     # one thread for each process: with more, the slowest answers of a busy machine take ten times as long
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     if arguments[:1] == [_PLAN]:
-        from . import plan_command
+        from .planning import command
 
-        return plan_command.main(arguments[1:])
+        return command.main(arguments[1:])
     return _serve(arguments)
 
 

@@ -11,10 +11,11 @@ from galaxy_memory_rules import __version__
 from galaxy_memory_rules.errors import MemoryRulesError, PredictionUnavailable
 from trainer.signing import read_key
 
-from . import documentation, inference, metrics, pages, planning, refusals, seed_address, tools, wire
+from . import documentation, inference, metrics, pages, refusals, seed_address, tools, wire
 from .door import Door
 from .lifecycle import Lifecycle
 from .opened import OpenedBundles
+from .planning.route import routes as plan_routes
 from .predicting import Predicting, Serving, recommend
 from .reloading import Reloader
 from .settings import SETTINGS_VARIABLE, ServiceSettings
@@ -66,7 +67,7 @@ def create_app(serving: Serving, settings: ServiceSettings) -> Door:
     _add_health(app, serving)
     _add_tools(app, serving)
     app.include_router(inference.routes(serving, settings))
-    app.include_router(planning.routes(serving, settings))
+    app.include_router(plan_routes(serving, settings))
     if settings.metrics:
         _add_metrics(app, serving)
     if settings.docs:

@@ -20,7 +20,7 @@ from trainer.manifest import read_manifest
 
 from . import seed_address, wire
 from .catalogue import Entry
-from .plan_documentation import plan_operation
+from .planning.documentation import plan_operation
 from .predicting import Serving
 from .predictor import Predictor
 

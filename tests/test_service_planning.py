@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from planned_tools import constant_peak, two_peaks
 
 from galaxy_memory_rules.memory import GIB, MIB
-from service import forecast as forecasts
-from service import plan_sample
+from service.planning import forecast as forecasts
+from service.planning import sample
 from trainer.training import Trained
 
 # as wastage is counted everywhere here: 1 GB is 10**9 bytes
@@ -270,7 +270,7 @@ def test_where_jobs_are_too_many_some_of_every_size_stand_for_them(
     exact = plan(client, jobs)
     monkeypatch.setattr(forecasts, "MOST_DIFFERENT", 100)
 
-    monkeypatch.setattr(forecasts, "stand_for", lambda tools, seconds: plan_sample.stand_for(tools, seconds, 100))
+    monkeypatch.setattr(forecasts, "stand_for", lambda tools, seconds: sample.stand_for(tools, seconds, 100))
     sampled = plan(client, jobs, seed=1)
     assert sampled["jobs"] == exact["jobs"] == 905
     assert sampled["distinct_jobs"] == 901

@@ -16,9 +16,9 @@ import numpy.typing as npt
 from trainer.distribution import Vector
 
 from .attempts import Amounts
+from .figures import bounds, rounded
+from .load import Load
 from .nodes import NodeType
-from .plan_load import Load
-from .plan_numbers import bounds, rounded
 
 # What is above a whole number of nodes by less than this is the dust of floats.
 _DUST = 1e-9

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from galaxy_memory_rules.memory import GIB, MIB
-from service.attempts import Attempts
-from service.draws import _coarse
-from service.peaks import PARTS, Peaks
+from service.planning.attempts import Attempts
+from service.planning.draws import _coarse
+from service.planning.peaks import PARTS, Peaks
 from trainer.distribution import Beliefs, Grid
 
 

@@ -13,20 +13,20 @@ from fastapi.responses import Response
 
 from galaxy_memory_rules.errors import InvalidMessage
 from galaxy_memory_rules.memory import MIB
+from service import wire
+from service.bodies import read_body
+from service.documentation import PLAN
+from service.predicting import Serving
+from service.predictor import Predictor
+from service.settings import ServiceSettings
+from service.threads import in_thread
 
-from . import wire
-from .bodies import read_body
-from .documentation import PLAN
+from .answer import answer
+from .csv_jobs import parse_csv
 from .forecast import Forecast, forecast
-from .plan_answer import answer
-from .plan_csv import parse_csv
-from .plan_jobs import PlannedJobs, parse_jobs
-from .plan_request import PlanRequest, parse_request
-from .plan_table import plan_csv
-from .predicting import Serving
-from .predictor import Predictor
-from .settings import ServiceSettings
-from .threads import in_thread
+from .jobs import PlannedJobs, parse_jobs
+from .request import PlanRequest, parse_request
+from .table import plan_csv
 
 # What decides about a forecast, and what is decided afterwards, in milliseconds.
 _OF_FORECAST = ("jobs", "csv", "tool", "default_run_seconds", "seed")

@@ -7,19 +7,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from galaxy_memory_rules.errors import ConfigError, InvalidMessage, MemoryRulesError
+from service import wire
+from service.predictor import Predictor
+from service.settings_values import parse_folder
 from trainer.written import put, require_room
 
-from . import wire
+from .answer import answer
+from .csv_jobs import parse_csv
 from .forecast import Forecast, forecast
-from .plan_answer import answer
-from .plan_csv import parse_csv
-from .plan_jobs import PlannedJobs, parse_jobs
-from .plan_nodes_file import load_nodes
-from .plan_request import CAPS, PlanRequest, parse_cap, parse_run_seconds, parse_seed, parse_window_hours
-from .plan_table import plan_csv
-from .plan_text import plan_text
-from .predictor import Predictor
-from .settings_values import parse_folder
+from .jobs import PlannedJobs, parse_jobs
+from .nodes_file import load_nodes
+from .request import CAPS, PlanRequest, parse_cap, parse_run_seconds, parse_seed, parse_window_hours
+from .table import plan_csv
+from .text import plan_text
 
 DONE, USAGE, PIPE_CLOSED = 0, 2, 141
 _DEFAULT = PlanRequest()

@@ -8,15 +8,15 @@ from dataclasses import replace
 from galaxy_memory_rules.errors import BundleRefused, InvalidMessage, RecordsError, UnknownTool
 from galaxy_memory_rules.memory import parse_bytes
 from galaxy_memory_rules.messages import MAX_SIZE_BYTES, InputDataset, JobDescription, parse_job
+from service.predictor import Predictor
 from trainer.amounts import NOTHING, number, whole
 from trainer.bundle import Bundle
 from trainer.columns import ColumnIndex
 from trainer.features import TOTALS_INPUT
 from trainer.tables import Row, rows_of
 
-from .plan_jobs import COUNT, MOST_ROWS, Group, PlannedJobs, collect, parse_count
-from .plan_request import parse_run_seconds
-from .predictor import Predictor
+from .jobs import COUNT, MOST_ROWS, Group, PlannedJobs, collect, parse_count
+from .request import parse_run_seconds
 
 _MARK = "\ufeff"
 _TOOLS, _VERSION = ("tool", "tool_id"), "tool_version"

@@ -17,9 +17,9 @@ from serving import ROOT
 
 from galaxy_memory_rules.errors import ConfigError
 from galaxy_memory_rules.memory import GIB, MIB
-from service import plan_command
-from service.nodes import NodeType
-from service.plan_nodes_file import load_nodes
+from service.planning import command
+from service.planning.nodes import NodeType
+from service.planning.nodes_file import load_nodes
 from trainer.learning import Settings
 from trainer.readers import read
 from trainer.training import train_tool
@@ -87,7 +87,7 @@ def test_jobs_may_come_as_json_and_plans_go_as_csv(
 ) -> None:
     path = tmp_path / "jobs.json"
     path.write_text('{"jobs": [{"tool_id": "tool", "count": 3, "run_seconds": 5}]}')
-    assert plan_command.main([str(path), "--models", str(models), "--format", "csv"]) == 0
+    assert command.main([str(path), "--models", str(models), "--format", "csv"]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert [row["jobs"] for row in rows] == ["3"] * 12
 
@@ -95,7 +95,7 @@ def test_jobs_may_come_as_json_and_plans_go_as_csv(
 def test_one_tool_may_be_told_for_all_rows(models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "jobs.csv"
     path.write_text("input_1\n5 MB\n7 MB\n")
-    assert plan_command.main([str(path), "--models", str(models), "--tool", "tool"]) == 0
+    assert command.main([str(path), "--models", str(models), "--tool", "tool"]) == 0
     told = capsys.readouterr().out
     assert told.startswith("2 jobs, 2 of them different")
     assert "run time of tool neither told nor recorded: 3600 s" in told
@@ -109,7 +109,7 @@ def test_what_is_not_planned_and_what_fits_nowhere_is_told(
     jobs, nodes = tmp_path / "jobs.csv", tmp_path / "nodes.yml"
     jobs.write_text("tool,count,input_1,hours\ntool,2,5 MB,200\nnobody,3,1,1\n")
     nodes.write_text("nodes: {tiny: {memory: 1 MB}}\n")
-    assert plan_command.main([str(jobs), "--models", str(models), "--nodes", str(nodes)]) == 0
+    assert command.main([str(jobs), "--models", str(models), "--nodes", str(nodes)]) == 0
     told = capsys.readouterr().out
     assert "2 jobs fit on no node" in told
     assert "tool, line 2: 2 jobs on 5.00 MiB of inputs" in told
@@ -135,7 +135,7 @@ def test_wrong_jobs_are_told_by_file_and_place(
     path = tmp_path / "jobs.csv"
     if content is not None:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    assert plan_command.main([str(path), "--models", str(models)]) == 2
+    assert command.main([str(path), "--models", str(models)]) == 2
     assert complaint in capsys.readouterr().err
 
 
@@ -155,7 +155,7 @@ def test_wrong_jobs_are_told_by_file_and_place(
 )
 def test_wrong_options_end_with_two(options: list[str], models: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        plan_command.main(["jobs.csv", "--models", str(models), *options])
+        command.main(["jobs.csv", "--models", str(models), *options])
     assert ended.value.code == 2
     assert "usage: python -m service plan" in capsys.readouterr().err
 
@@ -163,12 +163,12 @@ def test_wrong_options_end_with_two(options: list[str], models: Path, capsys: py
 def test_an_answer_that_cannot_be_written_is_told_before_the_work(
     models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert plan_command.main(["not_there.csv", "--models", str(models), "-o", str(tmp_path)]) == 2
+    assert command.main(["not_there.csv", "--models", str(models), "-o", str(tmp_path)]) == 2
     assert f"{tmp_path}: cannot be written" in capsys.readouterr().err
 
 
 def test_without_a_bundle_nothing_is_planned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert plan_command.main([str(WEEK), "--models", str(tmp_path)]) == 2
+    assert command.main([str(WEEK), "--models", str(tmp_path)]) == 2
     assert "no usable bundle" in capsys.readouterr().err
 
 

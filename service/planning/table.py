@@ -5,12 +5,12 @@ from typing import Any
 
 from trainer.spreadsheet import csv_text
 
+from .answer import policies_of, totals
 from .forecast import Forecast, ToolForecast
+from .load import Load
 from .node_fit import fit
 from .nodes import NodeType
-from .plan_answer import policies_of, totals
-from .plan_load import Load
-from .plan_request import PlanRequest
+from .request import PlanRequest
 
 # Stands for all tools together.
 ALL = "(all)"

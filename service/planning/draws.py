@@ -19,7 +19,7 @@ from trainer.distribution import Vector
 
 from .attempts import Amounts, Attempts
 from .peaks import PARTS
-from .plan_tool import ToolJobs
+from .tool import ToolJobs
 
 # A draw is one of so many numbers, of which the PARTS of a distribution have as many each.
 _NUMBERS = 2**16

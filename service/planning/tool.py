@@ -8,16 +8,16 @@ import numpy as np
 
 from galaxy_memory_rules.errors import BundleRefused
 from galaxy_memory_rules.messages import MAX_SIZE_BYTES
+from service.recommending import Believed, believe
 from trainer import policy
 from trainer.bundle import Bundle
 from trainer.distribution import Beliefs, Vector
 from trainer.policy import Request
 
 from .attempts import Amounts, Attempts
+from .jobs import Group
 from .peaks import Peaks
-from .plan_jobs import Group
-from .plan_request import CAPS
-from .recommending import Believed, believe
+from .request import CAPS
 
 # The policies by name: the bundles' own caps, a constant for each tool, and our own at other caps.
 OWN, CONSTANT = "own", "constant"

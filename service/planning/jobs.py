@@ -9,9 +9,9 @@ import msgspec
 from galaxy_memory_rules.errors import InvalidMessage
 from galaxy_memory_rules.messages import JobDescription, parse_job
 from galaxy_memory_rules.values import shown
+from service import wire
 
-from . import wire
-from .plan_request import ToldFields, parse_run_seconds
+from .request import ToldFields, parse_run_seconds
 
 MOST_ROWS = 100_000
 MOST_JOBS = 10_000_000

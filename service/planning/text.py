@@ -6,10 +6,10 @@ from typing import Any
 from galaxy_memory_rules.memory import format_bytes
 from trainer.wording import amount_text, cap_text, percent_text, printable
 
+from .answer import PREDICTED
 from .nodes import NodeType
-from .plan_answer import PREDICTED
-from .plan_request import PlanRequest
-from .plan_tool import CONSTANT
+from .request import PlanRequest
+from .tool import CONSTANT
 
 _NAMES = {PREDICTED: "predicted", CONSTANT: "one number for each tool"}
 _NONE = "-"
@@ -21,7 +21,7 @@ def plan_text(told: Mapping[str, Any], request: PlanRequest) -> str:
     Parameters
     ----------
     told : mapping
-        What `plan_answer.answer` returned.
+        What `answer.answer` returned.
     request : PlanRequest
         What was asked.
     """

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .plan_jobs import MOST_JOBS, MOST_ROWS
-from .plan_request import CAPS, MOST_RUN_SECONDS, MOST_SEED, MOST_WINDOW_HOURS
+from .jobs import MOST_JOBS, MOST_ROWS
+from .request import CAPS, MOST_RUN_SECONDS, MOST_SEED, MOST_WINDOW_HOURS
 
 _EXAMPLE = {
     "csv": "tool,count,input_1,input_2\nbowtie2,400,1.4 GB,1.4 GB\nhisat2,120,800 MB,\n",

@@ -8,8 +8,8 @@ import numpy as np
 from trainer.distribution import Vector
 
 from .attempts import Amounts
-from .plan_jobs import Group
-from .plan_tool import inputs_bytes
+from .jobs import Group
+from .tool import inputs_bytes
 
 # Looking at one takes half a millisecond.
 MOST_DIFFERENT = 3_000

@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 
 from galaxy_memory_rules.errors import BundleRefused, PredictionUnavailable
+from service.predictor import Predictor
+from service.recommending import NONSENSE
+from service.refusals import describe
 from trainer.bundle import Bundle
 from trainer.distribution import Vector
 from trainer.policy import BEYOND_TRAINING_SIZES
 
 from .draws import Drawn, draw
-from .plan_jobs import Group, PlannedJobs
-from .plan_sample import MOST_DIFFERENT, stand_for
-from .plan_tool import OWN, ToolJobs, tool_jobs
-from .predictor import Predictor
-from .recommending import NONSENSE
-from .refusals import describe
+from .jobs import Group, PlannedJobs
+from .sample import MOST_DIFFERENT, stand_for
+from .tool import OWN, ToolJobs, tool_jobs
 
 # How often all jobs are run; fewer times where they are many, as many jobs vary less.
 _SCENARIOS, _LEAST_SCENARIOS = 200, 50

@@ -12,10 +12,10 @@ from application import client_of
 from fastapi.testclient import TestClient
 from test_service_batch import post
 
-from service import forecast as forecasts
-from service import planning
 from service.app import create_app
-from service.plan_jobs import MOST_JOBS, MOST_ROWS
+from service.planning import forecast as forecasts
+from service.planning import route
+from service.planning.jobs import MOST_JOBS, MOST_ROWS
 from service.predictor import Predictor
 from service.settings import ServiceSettings
 
@@ -163,7 +163,7 @@ def test_others_are_answered_while_a_plan_is_made(models: Path, monkeypatch: pyt
         assert answered.wait(30), "nobody else was answered"
         return real(*told)
 
-    monkeypatch.setattr(planning, "forecast", waiting)
+    monkeypatch.setattr(route, "forecast", waiting)
 
     async def meanwhile() -> Any:
         plans = [asyncio.create_task(_plan(door, seed)) for seed in range(4)]
@@ -192,10 +192,10 @@ async def _plan(door: Any, seed: int) -> Any:
 
 
 def test_what_is_kept_of_plans_stays_within_its_room(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = planning._Kept()
-    monkeypatch.setattr(planning, "_Kept", lambda: kept)
+    kept = route._Kept()
+    monkeypatch.setattr(route, "_Kept", lambda: kept)
     client = client_of(models)
-    monkeypatch.setattr(planning, "_KEPT_BYTES", 200_000)
+    monkeypatch.setattr(route, "_KEPT_BYTES", 200_000)
     for seed in range(30):
         assert client.post("/v1/plan", json={"jobs": [JOB], "seed": seed}).status_code == 200
     taken = [one.taken_bytes for one in kept._forecasts.values()]

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from .attempts import Amounts
+from .figures import distribution, rounded, weighted_bounds
 from .forecast import Forecast, Refused, ToolForecast
+from .load import Load, expected_gbh
 from .node_fit import fit, fit_nowhere, fits_somewhere, mix
-from .plan_load import Load, expected_gbh
-from .plan_numbers import distribution, rounded, weighted_bounds
-from .plan_request import PlanRequest
-from .plan_tool import CONSTANT, OF_CAPS, OWN
+from .request import PlanRequest
+from .tool import CONSTANT, OF_CAPS, OWN
 
 # Under this name stands the policy of the failure cap that was asked for.
 PREDICTED = "predicted"

@@ -10,8 +10,8 @@ from fastapi.testclient import TestClient
 
 from galaxy_memory_rules.memory import MIB
 from galaxy_memory_rules.messages import InputDataset
-from service.plan_csv import parse_csv
-from service.plan_jobs import Group
+from service.planning.csv_jobs import parse_csv
+from service.planning.jobs import Group
 from service.predictor import Predictor
 
 

@@ -1,0 +1,1 @@
+"""Capacity planning: many jobs to requests, scenarios and nodes."""
