@@ -6,8 +6,9 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 # Galaxy's oldest Python, where there is one: the rule is tested there too
 PYTHON39 ?= $(shell for python in "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.9.*/bin/python python3.9; do \
 	$$python -c '' 2>/dev/null && echo $$python && break; done)
-# the releases of Galaxy that the rule is tested with; fewer with make test-galaxy GALAXIES=26.1
-GALAXIES ?= 24.2 25.1 26.1
+# the releases of Galaxy that the rule is tested with, the one with the most tests first; fewer with
+# make test-galaxy GALAXIES=26.1
+GALAXIES ?= 26.1 25.1 24.2
 # what a release of Galaxy is made of; left alone, an old galaxy-app takes the newest of the others and cannot start
 GALAXY_PARTS := app auth config data files job-execution job-metrics navigation objectstore schema tool-util \
 	tool-util-models tours util web-framework web-stack
