@@ -238,6 +238,8 @@ def test_the_report_shows_both_rounds(loop: Loop) -> None:
     assert (whole["judged"], whole["failures"], whole["failure_rate"], whole["fallbacks"]) == (10, 1, 0.1, 0)
     assert tool["promise"] == "above, within chance"
     assert sum(week["applied"]["judged"] for week in tool["weeks"]) == 10
+    # the other tool's one job, killed at its ceiling
+    assert loop.report["broken"] == [closed_loop.HOPELESS]
     for build in (old, new):
         assert build["bundle"].rpartition("/")[2] in loop.said["report"]
 
