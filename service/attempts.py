@@ -25,19 +25,23 @@ class Attempts:
         What each attempt asks for.
     reached : array of shape (n_jobs, n_attempts)
         Probability that it comes to the attempt: 1 for the first.
+    never : array of shape (n_jobs,)
+        Probability that the ceiling is not enough, so that no attempt is.
     """
 
     requests_bytes: Amounts
     reached: Vector
+    never: Vector
 
     @classmethod
     def of(cls, first_bytes: Amounts, ceiling_bytes: int, peaks: Peaks) -> "Attempts":
         """Follow each first request until the peak fits, or nothing more may be asked for."""
         requests, reached = [first_bytes], [np.ones(len(first_bytes))]
         while True:
-            killed = np.where(requests[-1] < ceiling_bytes, peaks.exceedance(requests[-1]), 0.0)
+            exceedance = peaks.exceedance(requests[-1])
+            killed = np.where(requests[-1] < ceiling_bytes, exceedance, 0.0)
             if not (killed > _NEVER).any():
-                return cls(np.stack(requests, axis=1), np.stack(reached, axis=1))
+                return cls(np.stack(requests, axis=1), np.stack(reached, axis=1), exceedance)
             requests.append(np.minimum(requests[-1] * RETRY_FACTOR, ceiling_bytes))
             reached.append(killed)
 

@@ -43,6 +43,8 @@ class Entry:
         What was promised, and what came of it on jobs held out.
     achieved_failure_interval : sequence of float or None
         Where the true failure rate lies.
+    wastage_unit : str
+        ``GB·h``, or ``GB·job`` where not every recorded job tells how long it ran.
     wastage_gbh, constant_wastage_gbh : float or None
         What was wasted on the jobs held out, and what one request for all of them would have wasted under the same cap.
     wastage_saved_share : float or None
@@ -68,6 +70,7 @@ class Entry:
     test_rel: float | None
     test_r2: float | None
     test_median_ape: float | None
+    wastage_unit: str
     wastage_gbh: float | None
     constant_wastage_gbh: float | None
     wastage_saved_share: float | None
@@ -97,6 +100,7 @@ class Entry:
             test_rel=held_out.get("rel"),
             test_r2=scores.get("r2"),
             test_median_ape=scores.get("median_ape"),
+            wastage_unit=str(facts["unit"]),
             wastage_gbh=held_out.get("wastage_gbh"),
             constant_wastage_gbh=constant.get("wastage_gbh"),
             wastage_saved_share=_saved_share(held_out.get("wastage_gbh"), constant.get("wastage_gbh")),

@@ -1,5 +1,6 @@
 """What a plan's jobs will request, use and waste: all of it that does not depend on nodes or window."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -15,17 +16,19 @@ from trainer.policy import BEYOND_TRAINING_SIZES
 from .draws import Drawn, draw
 from .plan_jobs import Group, PlannedJobs
 from .plan_sample import MOST_DIFFERENT, stand_for
-from .plan_tool import ToolJobs, tool_jobs
+from .plan_tool import OWN, ToolJobs, tool_jobs
 from .predictor import Predictor
+from .recommending import NONSENSE
 from .refusals import describe
 
 # How often all jobs are run; fewer times where they are many, as many jobs vary less.
 _SCENARIOS, _LEAST_SCENARIOS = 200, 50
 _MOST_DRAWS = 10_000_000
+_WORTH_A_NOTE = 0.5
 # Of a forecast without any array.
 _LEAST_TAKEN_BYTES = 10_000
-# What a model's numbers may lead to where they are not numbers any more.
-_NONSENSE = (ArithmeticError, ValueError, Warning)
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ def forecast(predictor: Predictor, planned: PlannedJobs, default_run_seconds: fl
     for tool, chosen in standing.items():
         try:
             predicted.append(tool_jobs(bundles[tool], chosen.groups, chosen.counts, chosen.hours))
-        except (*_NONSENSE, BundleRefused) as error:
+        except (*NONSENSE, BundleRefused) as error:
             refused.append(_refused(tool, by_tool[tool], _as_refusal(tool, error)))
     scenarios, most_drawn = _pace([jobs for jobs, _ in predicted])
     untold = [why for tool, (_, why) in told.items() if any(group.run_seconds is None for group in by_tool[tool])]
@@ -158,6 +161,7 @@ def _refused(tool: str, groups: Sequence[Group], error: Exception) -> Refused:
 def _as_refusal(tool: str, error: Exception) -> BundleRefused:
     if isinstance(error, BundleRefused):
         return error
+    log.error("%s: its bundle cannot predict", tool, exc_info=error)
     return BundleRefused(f"the bundle of {tool} cannot predict these jobs; train it again")
 
 
@@ -177,11 +181,14 @@ def _sampling(different: int) -> list[str]:
 
 
 def _unlike(jobs: ToolJobs) -> list[str]:
-    """Tell of jobs that the model knows too little of to say what they use."""
-    beyond = jobs.guards.get(BEYOND_TRAINING_SIZES)
-    if not beyond:
-        return []
-    return [f"{beyond:,} jobs of {jobs.tool} are larger than any recorded: that they use no more is a guess"]
+    """Tell of jobs that the model knows too little of, and of those that no attempt is enough for."""
+    notes = []
+    if beyond := jobs.guards.get(BEYOND_TRAINING_SIZES):
+        notes.append(f"{beyond:,} jobs of {jobs.tool} are larger than any recorded: that they use no more is a guess")
+    never = float(jobs.counts @ jobs.attempts[OWN].never)
+    if never >= _WORTH_A_NOTE:
+        notes.append(f"about {never:,.0f} jobs of {jobs.tool} need more than the ceiling of its requests")
+    return notes
 
 
 def _pace(predicted: Sequence[ToolJobs]) -> tuple[int, int]:

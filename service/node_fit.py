@@ -47,7 +47,7 @@ def fit(load: Load, node: NodeType, window_hours: float) -> dict[str, Any]:
     there = count[fitting]
     return {
         "name": node.name,
-        "at_once": rounded(float(jobs @ count) / max(int(jobs.sum()), 1)),
+        "at_once": rounded(float(jobs @ count.astype(np.float64)) / max(int(jobs.sum()), 1)),
         "at_once_least": int(there.min(initial=np.iinfo(np.int64).max)) if len(there) else 0,
         "at_once_most": int(there.max(initial=0)),
         "jobs_fit": int(jobs.sum()),

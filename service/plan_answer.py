@@ -17,6 +17,7 @@ from .plan_tool import CONSTANT, OF_CAPS, OWN
 PREDICTED = "predicted"
 _MOST_LISTED = 20
 _MOST_REFUSED = 100
+_MOST_WRITTEN = 2**63 - 1
 # Bars of the histogram: as many for each doubling as leave it readable.
 _MOST_BARS, _BARS_OF_A_DOUBLING = 32, (4, 2, 1)
 
@@ -59,7 +60,7 @@ def _refused(one: Refused, place_word: str) -> dict[str, Any]:
 
 def totals(tools: Sequence[ToolForecast], policy: str, load: Load) -> dict[str, Any]:
     """Return what the jobs of some tools request, use and waste under one policy."""
-    requested_gbh, used_gbh = expected_gbh(tools, policy)
+    requested_gbh, used_gbh, wasted_gbh = expected_gbh(tools, policy)
     used_bytes = float(sum(tool.jobs.counts @ tool.jobs.means_bytes for tool in tools))
     jobs = max(int(load.counts.sum()), 1)
     return {
@@ -67,7 +68,7 @@ def totals(tools: Sequence[ToolForecast], policy: str, load: Load) -> dict[str, 
         "requested_bytes": _requested_bytes(load.first_bytes, load.counts),
         "requested_gbh": distribution(requested_gbh, load.requested_gbh),
         "used_gbh": distribution(used_gbh, load.used_gbh),
-        "wasted_gbh": distribution(requested_gbh - used_gbh, load.requested_gbh - load.used_gbh),
+        "wasted_gbh": distribution(wasted_gbh, load.wasted_gbh),
         "used_bytes": distribution(used_bytes, load.used_bytes),
         "expected_retries": rounded(float(load.counts @ load.attempts.expected_retries)),
         "failure_rate": rounded(float(load.counts @ load.attempts.failure_rates) / jobs),
@@ -85,8 +86,8 @@ def _cap(tools: Sequence[ToolForecast], policy: str) -> float | None:
 
 def _requested_bytes(first_bytes: Amounts, counts: Amounts) -> dict[str, int]:
     return {
-        # beyond what 64 bits hold, where jobs are many and requests absurd
-        "total": sum(map(int.__mul__, first_bytes.tolist(), counts.tolist())),
+        # what 64 bits do not hold is absurd, and could not be written
+        "total": min(sum(map(int.__mul__, first_bytes.tolist(), counts.tolist())), _MOST_WRITTEN),
         **weighted_bounds(first_bytes, counts),
         "largest": int(first_bytes.max(initial=0)),
     }
@@ -103,17 +104,17 @@ def _nodes(load: Load, request: PlanRequest) -> dict[str, Any]:
 def _tool(tool: ToolForecast, policy: str) -> dict[str, Any]:
     jobs, attempts = tool.jobs, tool.jobs.attempts[policy]
     total = int(jobs.counts.sum())
-    requested_gbh, used_gbh = expected_gbh([tool], policy)
-    constant_gbh, _ = expected_gbh([tool], CONSTANT)
+    requested_gbh, used_gbh, wasted_gbh = expected_gbh([tool], policy)
+    *_, constant_wasted_gbh = expected_gbh([tool], CONSTANT)
     return {
         "tool": jobs.tool,
         "jobs": total,
         "run_seconds": rounded(float(jobs.counts @ jobs.hours) / total * 3600),
         "requested_gbh": rounded(requested_gbh),
         "used_gbh": rounded(used_gbh),
-        "wasted_gbh": rounded(requested_gbh - used_gbh),
+        "wasted_gbh": rounded(wasted_gbh),
         "constant_request_bytes": int(jobs.attempts[CONSTANT].first_bytes[0]),
-        "constant_wasted_gbh": rounded(constant_gbh - used_gbh),
+        "constant_wasted_gbh": rounded(constant_wasted_gbh),
         "requested_bytes": _requested_bytes(attempts.first_bytes, jobs.counts),
         "expected_retries": rounded(float(jobs.counts @ attempts.expected_retries)),
         "failure_rate": rounded(float(jobs.counts @ attempts.failure_rates) / total),

@@ -56,6 +56,8 @@ def parse_csv(text: object, tool: object, predictor: Predictor) -> PlannedJobs:
     """
     if not isinstance(text, str):
         raise InvalidMessage("csv", "expected a text")
+    if tool is not None and not isinstance(tool, str):
+        raise InvalidMessage("tool", "expected a text")
     predictor.require_ready()
     table = _rows(text.removeprefix(_MARK))
     _, header = next(table, (1, []))
@@ -74,7 +76,7 @@ def _rows(text: str) -> Iterator[tuple[int, Row]]:
         raise InvalidMessage("csv", str(error).removeprefix("csv, ")) from error
 
 
-def _checked(header: Row, tool: object) -> Row:
+def _checked(header: Row, tool: str | None) -> Row:
     twice = next((name for place, name in enumerate(header) if name in header[:place]), None)
     if twice is not None:
         raise InvalidMessage("csv", f"line 1: the column {twice[:60]!r} is there twice")
@@ -86,12 +88,12 @@ def _checked(header: Row, tool: object) -> Row:
 class _Readers:
     """How rows are read, tool by tool."""
 
-    def __init__(self, header: Row, tool: object, predictor: Predictor) -> None:
+    def __init__(self, header: Row, tool: str | None, predictor: Predictor) -> None:
         self._header, self._predictor = header, predictor
         self._places = {name: place for place, name in enumerate(header)}
         self._tool_place = next((self._places[name] for name in _TOOLS if name in self._places), None)
         self._tool = tool
-        self._by_tool: dict[tuple[object, str | None], _Reader] = {}
+        self._by_tool: dict[tuple[str | None, str | None], _Reader] = {}
 
     def group(self, line: int, cells: Row) -> Group:
         """Read one row."""
@@ -112,7 +114,7 @@ class _Readers:
         listed = ", ".join(name[:60] for name in names[:_MOST_NAMED])
         return (f"columns not used: {listed}{', ...' if len(names) > _MOST_NAMED else ''}",)
 
-    def _reader(self, line: int, tool_id: object, version: str | None) -> "_Reader":
+    def _reader(self, line: int, tool_id: str | None, version: str | None) -> "_Reader":
         job = parse_job({"tool_id": tool_id, "tool_version": version}, f"csv line {line}")
         try:
             found = self._predictor.find(job.tool_id, job.tool_version)

@@ -12,6 +12,8 @@ from .attempts import Amounts, Attempts
 from .draws import Retries
 from .forecast import ToolForecast
 
+_DUST = 1e-12
+
 
 @dataclass(frozen=True, eq=False)
 class Load:
@@ -41,6 +43,11 @@ class Load:
     used_gbh: Vector
     used_bytes: Vector
 
+    @property
+    def wasted_gbh(self) -> Vector:
+        """What was asked for and not used, shape (n_scenarios,)."""
+        return without_dust(self.requested_gbh - self.used_gbh, self.requested_gbh)
+
     @classmethod
     def of(cls, tools: Sequence[ToolForecast], policy: str, scenarios: int) -> "Load":
         """Put some tools of a forecast together."""
@@ -61,14 +68,20 @@ class Load:
         )
 
 
-def expected_gbh(tools: Sequence[ToolForecast], policy: str) -> tuple[float, float]:
-    """Return what all attempts of some tools' jobs ask for on average, and what they use of it."""
+def expected_gbh(tools: Sequence[ToolForecast], policy: str) -> tuple[float, float, float]:
+    """Return what all attempts of some tools' jobs ask for on average, what they use of it, and what they do not."""
     requested = used = 0.0
     for tool in tools:
         job_hours = tool.jobs.counts * tool.jobs.hours
         requested += float(job_hours @ tool.jobs.attempts[policy].allocated_bytes)
         used += float(job_hours @ tool.jobs.means_bytes)
-    return requested / GB, used / GB
+    wasted = float(without_dust(np.array(requested - used), np.array(requested)))
+    return requested / GB, used / GB, wasted / GB
+
+
+def without_dust(wasted: Vector, requested: Vector) -> Vector:
+    """Return what is wasted, and nothing where it is but the dust of floats."""
+    return np.where(wasted > _DUST * requested, wasted, 0.0)
 
 
 def _joined(of_tools: Sequence[Attempts]) -> Attempts:
@@ -77,7 +90,11 @@ def _joined(of_tools: Sequence[Attempts]) -> Attempts:
     requests = [np.pad(one.requests_bytes, ((0, 0), (0, most - one.reached.shape[1])), "edge") for one in of_tools]
     reached = [np.pad(one.reached, ((0, 0), (0, most - one.reached.shape[1]))) for one in of_tools]
     none = np.zeros((0, most))
-    return Attempts(np.concatenate([none.astype(np.int64), *requests]), np.concatenate([none, *reached]))
+    return Attempts(
+        np.concatenate([none.astype(np.int64), *requests]),
+        np.concatenate([none, *reached]),
+        _column([one.never for one in of_tools]),
+    )
 
 
 def _retries(of_tools: Sequence[Retries], scenarios: int) -> Retries:

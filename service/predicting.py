@@ -13,13 +13,12 @@ from galaxy_memory_rules.messages import MAX_SIZE_BYTES, JobDescription, MemoryR
 from . import metrics, refusals, wire
 from .bodies import Headers, read_body
 from .predictor import Predictor
+from .recommending import NONSENSE
 from .settings import ServiceSettings
 
 MAX_BATCH_JOBS = 10_000
 # After so many jobs of a batch others get their turn: ten milliseconds. More at once take no less time each.
 JOBS_AT_ONCE = 50
-# What a model's numbers may lead to where they are not numbers any more.
-_NONSENSE = (ArithmeticError, ValueError, Warning)
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +108,7 @@ def _outcomes(predictor: Predictor, jobs: Sequence[JobDescription]) -> Sequence[
     try:
         together = predictor.recommend_all(jobs)
         return [one if isinstance(one, MemoryRulesError) else _checked(one) for one in together]
-    except (*_NONSENSE, BundleRefused):
+    except (*NONSENSE, BundleRefused):
         # one by one, so that the others get theirs
         return [_outcome(predictor, job) for job in jobs]
 
@@ -124,7 +123,7 @@ def _outcome(predictor: Predictor, job: JobDescription) -> Outcome:
 def _predict(predictor: Predictor, job: JobDescription) -> MemoryRecommendation:
     try:
         return _checked(predictor.recommend(job))
-    except _NONSENSE as error:
+    except NONSENSE as error:
         log.error("%s: its bundle cannot predict", job.tool_id, exc_info=error)
         raise BundleRefused(f"the bundle of {job.tool_id} cannot predict this job; train it again") from error
 

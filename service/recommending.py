@@ -13,6 +13,8 @@ from trainer.policy import Request
 from trainer.sizing_rule import SizingRule
 
 QUANTILES = (0.5, 0.9, 0.95, 0.99)
+# What a model's numbers may lead to where they are not numbers any more.
+NONSENSE = (ArithmeticError, ValueError, Warning)
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ def summary(entry: Entry) -> dict[str, Any]:
         "test_r2": entry.test_r2,
         "test_median_ape": entry.test_median_ape,
         "published_seconds": entry.published_seconds,
+        "wastage_unit": entry.wastage_unit,
         "wastage_gbh": entry.wastage_gbh,
         "constant_wastage_gbh": entry.constant_wastage_gbh,
         "wastage_saved_share": entry.wastage_saved_share,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
 from raw_exchange import head, post
 
-PREDICT, BATCH = "/v1/predict", "/v1/predict/batch"
+PREDICT, BATCH, PLAN = "/v1/predict", "/v1/predict/batch", "/v1/plan"
 TOOL = "bowtie2"
 Made = TypeVar("Made")
 _NUMBERS = (
@@ -60,7 +60,11 @@ def _bodies() -> Iterator[bytes]:
         yield _job(f'"inputs": [{{"name": "input_1", "size_bytes": {number}}}]')
         yield _job(f'"parameters": {{"a": {number}}}')
         yield from (_job(f'"{field}": {number}') for field in fields)
+        yield _plan(f'"jobs": [{{"tool_id": "{TOOL}", "count": {number}}}]')
+        yield from (_plan(f'"{field}": {number}, "jobs": []') for field in ("window_hours", "nodes", "failure_cap"))
+        yield _plan(f'"csv": "tool,input_1\\n{TOOL},{number.strip(chr(34))}\\n"')
     for tool in _TOOLS:
+        yield _plan(f'"jobs": [{{"tool_id": {tool}}}]')
         yield post(PREDICT, f'{{"tool_id": {tool}}}'.encode())
         yield post(BATCH, f'{{"jobs": [{{"tool_id": {tool}}}, 7, null, []]}}'.encode())
     inputs = ", ".join('{"name": "i", "size_bytes": 1}' for _ in range(65))
@@ -89,6 +93,10 @@ def _bodies() -> Iterator[bytes]:
 
 def _job(more: str) -> bytes:
     return post(PREDICT, f'{{"tool_id": "{TOOL}", {more}}}'.encode())
+
+
+def _plan(content: str) -> bytes:
+    return post(PLAN, f"{{{content}}}".encode())
 
 
 def _addresses() -> Iterator[bytes]:
@@ -160,16 +168,16 @@ def _damaged(dice: random.Random, original: bytes) -> bytes:
 def _wild() -> st.SearchStrategy[bytes]:
     """Bytes of hypothesis: as whole requests, as heads, as bodies, and JSON that no schema allows."""
     numbers: st.SearchStrategy[Any] = st.integers() | st.floats() | st.booleans() | st.none() | st.text(max_size=20)
-    keys = st.sampled_from(("tool_id", "inputs", "name", "size_bytes", "parameters", "slots", "jobs")) | st.text(
-        max_size=5
-    )
+    keys = st.sampled_from(
+        ("tool_id", "inputs", "name", "size_bytes", "parameters", "slots", "jobs", "csv", "nodes")
+    ) | st.text(max_size=5)
     values = st.recursive(numbers, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=5))
     job = st.fixed_dictionaries(
         {"tool_id": st.just(TOOL)}, optional={"inputs": values, "parameters": values, "slots": values}
     )
     # surrogates have no UTF-8, and go as JSON's own escapes
     bodies = st.binary(max_size=200) | (values | job).map(lambda value: json.dumps(value).encode())
-    paths = st.sampled_from((PREDICT, BATCH, f"/v2/models/{TOOL}/infer", f"/{TOOL}/memory/"))
+    paths = st.sampled_from((PREDICT, BATCH, PLAN, f"/v2/models/{TOOL}/infer", f"/{TOOL}/memory/"))
     return (
         st.binary(min_size=1, max_size=200)
         | st.builds(post, paths, bodies)

@@ -98,6 +98,7 @@ def test_every_setting_of_the_rule_is_in_the_table() -> None:
         ("trainer", ["compile-tpv"]),
         ("trainer", ["report-requests"]),
         ("service", []),
+        ("service", ["plan"]),
     ],
 )
 def test_every_option_is_in_its_table(program: str, arguments: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +216,16 @@ def test_what_is_loaded_can_be_listed_and_looked_at(client: TestClient) -> None:
     least, most = line["achieved_failure_interval"]
     assert least <= line["achieved_failure_rate"] <= most
     assert line["test_rel"] >= 1
+    assert line["wastage_saved_share"] == 1 - line["wastage_gbh"] / line["constant_wastage_gbh"]
+    assert line["wastage_unit"] == "GB·job"
+    assert line["published_seconds"] == pytest.approx(time.time(), abs=3600)
+    assert (line["censored_share"], line["limit_bytes"]) == (0, None)
+    assert details["held_out"]["wastage_gbh"] == line["wastage_gbh"]
+    assert details["constant"]["wastage_gbh"] == line["constant_wastage_gbh"]
+    assert (details["run_seconds"], details["usual_slots"]) == (None, 0)
+    # two jobs have 80 MiB together: the one of 77 and a genome of 3 is sensitive, and needs 100 and twice 77 and 50
+    assert [len(details["recorded"][name]) for name in ("sizes_bytes", "peaks_bytes")] == [80, 80]
+    assert (details["recorded"]["sizes_bytes"][-1], details["recorded"]["peaks_bytes"][-1]) == (80 * MIB, 304 * MIB)
     assert (details["rows_dropped"], details["rows_flagged"], details["limit_bytes"]) == ({}, {}, None)
     assert [point["failure_cap"] for point in details["cap_curve"]] == [0.01, 0.02, 0.05, 0.1, 0.2, None]
     assert details["categories"]["parameter:mode"] == ["fast", "sensitive"]

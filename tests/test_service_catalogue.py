@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import damage
 import pytest
@@ -40,6 +41,43 @@ def test_a_damaged_manifest_is_refused_and_the_others_are_listed(trained: Traine
 @pytest.mark.parametrize("gone", ["facts", "sizing", "model"])
 def test_a_manifest_without_what_is_listed_is_refused(gone: str, home: Path) -> None:
     damage.rewrite(home, lambda manifest, build: manifest.pop(gone))
+    assert "incomplete" in scan(home.parent).refused["tool"]
+
+
+def test_an_entry_tells_the_censored_share_and_what_is_saved(home: Path) -> None:
+    def change(manifest: dict[str, Any], build: Path) -> None:
+        facts = manifest["facts"]
+        facts["rows"].update(used=80, censored=5, dropped={"one": 15, "another": 5})
+        facts["held_out"]["wastage_gbh"], facts["constant"]["wastage_gbh"] = 3.0, 12.0
+        facts["limit_bytes"] = 7
+
+    damage.rewrite(home, change)
+    [entry] = scan(home.parent).entries.values()
+    # 5 of 80 + 15 + 5, and 9 of 12
+    assert (entry.censored_share, entry.wastage_saved_share, entry.limit_bytes) == (0.05, 0.75, 7)
+    assert (entry.wastage_gbh, entry.constant_wastage_gbh) == (3, 12)
+
+
+@pytest.mark.parametrize("constant", [None, {"wastage_gbh": 0}])
+def test_where_there_is_nothing_to_save_nothing_is_said_of_it(constant: Any, home: Path) -> None:
+    damage.rewrite(home, lambda manifest, build: manifest["facts"].update(constant=constant))
+    [entry] = scan(home.parent).entries.values()
+    assert entry.wastage_saved_share is None
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"constant": {"wastage_gbh": "12"}},
+        {"constant": {"wastage_gbh": 5e-324}},
+        {"constant": [12]},
+        {"rows": {"used": 0, "censored": 0, "dropped": {}}},
+        {"rows": {"used": 80, "censored": "5", "dropped": {}}},
+        {"rows": {"used": 80, "censored": 5, "dropped": {"one": None}}},
+    ],
+)
+def test_facts_that_no_list_can_show_are_refused(changed: dict[str, Any], home: Path) -> None:
+    damage.rewrite(home, lambda manifest, build: manifest["facts"].update(changed))
     assert "incomplete" in scan(home.parent).refused["tool"]
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 MIB = 1024**2
 JOB: dict[str, Any] = {"tool_id": "tool", "inputs": [{"name": "input_1", "size_bytes": 1}]}
-POSTS = ("/v1/predict", "/v1/predict/batch", "/v2/models/tool/infer")
+POSTS = ("/v1/predict", "/v1/predict/batch", "/v1/plan", "/v2/models/tool/infer")
 
 TRAVERSALS = [
     "../../etc/passwd",
@@ -159,7 +159,7 @@ def test_nothing_can_be_changed_over_http(client: TestClient) -> None:
     }
     assert changing == set()
     posts = {path for path, item in document["paths"].items() if "post" in item}
-    assert posts == {"/v1/predict", "/v1/predict/batch", "/v2/models/{tool}/infer"}
+    assert posts == {"/v1/predict", "/v1/predict/batch", "/v1/plan", "/v2/models/{tool}/infer"}
     for path in ("/v1/reload", "/reload", "/admin", "/v1/tools/tool", "/v2/repository/models/tool/unload"):
         assert client.post(path).status_code in (404, 405)
 

@@ -22,6 +22,7 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
     [
         ("POST", "/v1/predict"),
         ("POST", "/v1/predict/batch"),
+        ("POST", "/v1/plan"),
         ("GET", "/tool/memory/"),
         ("GET", "/v1/tools"),
         ("GET", "/v1/tools/{tool}"),

@@ -52,6 +52,8 @@ def test_a_bundle_survives_the_disk(models: Path, trained: Trained) -> None:
     for name, digests in trained.bundle.sizing.familiar.to_arrays().items():
         assert np.array_equal(again.sizing.familiar.to_arrays()[name], digests)
     assert again.facts == json.loads(json.dumps(trained.bundle.facts))
+    for name, array in trained.bundle.recorded.to_arrays().items():
+        assert np.array_equal(again.recorded.to_arrays()[name], array)
     assert predicted_bytes(again) == pytest.approx(predicted_bytes(trained.bundle), abs=1)
     assert again.name == f"tool/{again.build}"
 
@@ -147,12 +149,18 @@ def test_where_nothing_can_be_written_the_old_bundle_stays(trained: Trained, hom
 @pytest.mark.parametrize("damage_done", [damage.flipped, damage.cut])
 def test_a_flipped_bit_or_a_cut_anywhere_in_any_file_is_refused(damage_done: damage.Damage, home: Path) -> None:
     build = publishing.current_build(home)
-    # 30 in each of the bundle's 12 files
+    # 30 in each of the bundle's 14 files
     for what in damage.damaged_in_turn(build, damage_done, 30, seed=1):
         with pytest.raises(BundleError):
             bundle.load(home)
             pytest.fail(what)
     assert bundle.load(home).tool == "tool", "and whole again"
+
+
+def test_a_bundle_that_the_version_before_wrote_is_refused_by_name() -> None:
+    home = Path(__file__).parent / "bundles" / "format_2" / "tool"
+    with pytest.raises(BundleError, match="format 2, and this version reads 3; train this tool again"):
+        bundle.load(home)
 
 
 @pytest.mark.parametrize(
@@ -169,6 +177,22 @@ def test_a_flipped_bit_or_a_cut_anywhere_in_any_file_is_refused(damage_done: dam
         (lambda manifest, build: manifest["sizing"]["choices"].update(never=[]), "incomplete"),
         (lambda manifest, build: manifest["sizing"]["choices"].pop("reference_unseen"), "incomplete"),
         (lambda manifest, build: manifest["sizing"]["sizes"].pop("slope"), "incomplete"),
+        (lambda manifest, build: manifest["sizing"].pop("by_cap"), "incomplete"),
+        (lambda manifest, build: manifest["sizing"].update(by_cap=[]), "incomplete"),
+        (lambda manifest, build: manifest["sizing"]["by_cap"].update({"a lot": {}}), "incomplete"),
+        (lambda manifest, build: manifest["sizing"]["by_cap"]["0.1"].pop("tool_bytes"), "incomplete"),
+        (lambda manifest, build: manifest["sizing"]["by_cap"]["0.1"].update(more=1), "incomplete"),
+        (lambda manifest, build: manifest["sizing"]["by_cap"]["none"]["choices"].pop("inputs_seen"), "incomplete"),
+        (lambda manifest, build: manifest["sizing"]["by_cap"].pop("0.05"), "at the rule's own cap what the rule has"),
+        (
+            lambda manifest, build: manifest["sizing"]["by_cap"]["0.05"].update(tool_bytes=1),
+            "at the rule's own cap what the rule has",
+        ),
+        (lambda manifest, build: manifest["facts"].pop("constant"), "incomplete"),
+        (lambda manifest, build: manifest["facts"].pop("run_seconds"), "incomplete"),
+        (lambda manifest, build: manifest["facts"].update(unit=None), "facts.unit"),
+        (lambda manifest, build: manifest["facts"]["rows"].pop("censored"), "incomplete"),
+        (lambda manifest, build: manifest["files"].pop("recorded_peaks.npy"), "recorded_peaks: missing"),
         (lambda manifest, build: manifest["sizing"]["limits"].update(more=1), "incomplete"),
         (lambda manifest, build: manifest["model"].pop("kind"), "incomplete"),
         (lambda manifest, build: manifest.update(model={"kind": "line", "is_log": True}), "not those of a line"),

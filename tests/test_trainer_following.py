@@ -20,7 +20,7 @@ from trainer.bundle import Bundle
 from trainer.following import Following, Verdict, following
 from trainer.history import History
 from trainer.learning import Settings
-from trainer.policy import FOLLOWS_REQUEST
+from trainer.policy import FOLLOWS_REQUEST, at_cap
 from trainer.records import JobRecord, ToolRecords
 from trainer.tool_page import requested_text
 from trainer.training import Trained, train_tool
@@ -199,12 +199,16 @@ def test_where_more_memory_does_not_help_it_is_not_given() -> None:
     assert requested[2:] == [requested[1], requested[1]]
 
 
-@pytest.fixture(scope="module")
-def held() -> Trained:
-    """A training on 48 jobs of a tool that follows its request."""
+def at_the_step() -> ToolRecords:
+    """48 jobs of a tool that follows its request, of 4 GiB and then of 5."""
     rows = list(zip(SIZES, 0.9 * STEP * NOISE, STEP))[276:324]
     made = [record(*row, second) for second, row in enumerate(rows)]
-    return train_tool(ToolRecords("tool", "file", "peak_bytes", made), [], Settings())
+    return ToolRecords("tool", "file", "peak_bytes", made)
+
+
+@pytest.fixture(scope="module")
+def held() -> Trained:
+    return train_tool(at_the_step(), [], Settings())
 
 
 def test_a_held_request_says_so_whatever_the_inputs_are(held: Trained) -> None:
@@ -220,6 +224,13 @@ def test_a_held_request_says_so_whatever_the_inputs_are(held: Trained) -> None:
     assert held.bundle.facts["follows_request"]["verdict"] == "follows"
 
 
+def test_another_cap_holds_it_at_what_was_enough_for_others(held: Trained) -> None:
+    assert at_cap(held.bundle.sizing, 0.2).held_bytes == 5 * GIB
+    # half of the jobs had 4 GiB
+    loose = train_tool(at_the_step(), [], Settings(failure_cap=0.6)).bundle.sizing
+    assert (loose.held_bytes, at_cap(loose, 0.05).held_bytes) == (4 * GIB, 5 * GIB)
+
+
 def test_a_held_bundle_is_the_same_after_it_was_saved(held: Trained, tmp_path_factory: pytest.TempPathFactory) -> None:
     root = tmp_path_factory.mktemp("models")
     with publishing.lock(root):
@@ -229,10 +240,10 @@ def test_a_held_bundle_is_the_same_after_it_was_saved(held: Trained, tmp_path_fa
 
 
 def test_an_administrator_decides_first(held: Trained) -> None:
-    rows = list(zip(SIZES, 0.9 * STEP * NOISE, STEP))[276:324]
-    made = ToolRecords("tool", "file", "peak_bytes", [record(*row, second) for second, row in enumerate(rows)])
-    assert train_tool(made, [], Settings(may_hold=False)).bundle.sizing.held_bytes is None
-    assert train_tool(made, [], Settings(held_bytes=GIB)).bundle.sizing.held_bytes == GIB
+    assert train_tool(at_the_step(), [], Settings(may_hold=False)).bundle.sizing.held_bytes is None
+    told = train_tool(at_the_step(), [], Settings(held_bytes=GIB)).bundle.sizing
+    # at every cap
+    assert {at.held_bytes for at in told.by_cap.values()} == {told.held_bytes} == {GIB}
 
 
 def test_a_training_says_what_it_holds_and_does_not_forget_it(

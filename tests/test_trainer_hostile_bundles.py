@@ -121,6 +121,9 @@ def with_at(place: int, value: float) -> Any:
         ({"neighbour_sizes": lambda array: array + np.float32(np.nan)}, "neighbour_sizes"),
         ({"neighbour_codes": lambda array: array + np.uint16(60_000)}, "neighbour_codes"),
         ({"familiar_inputs": lambda array: array[::-1]}, "familiar_inputs"),
+        ({"recorded_sizes": with_at(0, np.inf)}, "recorded_sizes"),
+        ({"recorded_peaks": with_at(0, -1)}, "recorded_peaks"),
+        ({"recorded_peaks": lambda array: np.tile(array, 1000)}, "recorded_peaks"),
     ],
 )
 def test_a_forest_is_refused_whose_walk_would_not_end_or_leave_it(
@@ -153,6 +156,13 @@ def test_a_forest_is_refused_whose_walk_would_not_end_or_leave_it(
         ("facts", "sizes_bytes", {"input_1": {"smallest": "1", "median": 1, "largest": 1}}),
         ("facts", "model", {"name": "forest", "source": 7}),
         ("facts", "rows", []),
+        ("facts", "rows", {"used": 80, "censored": "1", "dropped": {}}),
+        ("facts", "rows", {"used": 80, "censored": 0, "dropped": {"why": -1}}),
+        ("facts", "limit_bytes", "1 GB"),
+        ("facts", "run_seconds", {"median": -1, "p95": 1}),
+        ("facts", "run_seconds", [1, 2]),
+        ("facts", "constant", {"memory_bytes": 1}),
+        ("facts", "held_out", {"jobs": 1, "failure_rate": 0, "rel": 1, "wastage_gbh": "1"}),
     ],
 )
 def test_a_manifest_is_refused_by_which_no_sane_request_or_answer_comes(
@@ -160,6 +170,40 @@ def test_a_manifest_is_refused_by_which_no_sane_request_or_answer_comes(
 ) -> None:
     damage.rewrite(home, lambda manifest, build: manifest[part].update({field: value}))
     with pytest.raises(BundleError, match="train this tool again"):
+        bundle.load(home)
+
+
+@pytest.mark.parametrize("cap", ["0.05", "0.1", "none"])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("tracked_factor", 0.5),
+        ("tracked_factor", 1e300),
+        ("tool_bytes", 0),
+        ("tool_bytes", 1.5),
+        ("start_bytes", 10**30),
+        ("held_bytes", -1),
+        ("held_bytes", "1"),
+        ("choices", dict.fromkeys(("inputs_seen", "reference_seen", "reference_unseen"), {"price": -1, "factor": 1})),
+        ("choices", dict.fromkeys(("inputs_seen", "reference_seen", "reference_unseen"), {"price": 1, "factor": 0})),
+    ],
+)
+def test_a_manifest_is_refused_by_which_no_sane_request_comes_at_another_cap(
+    field: str, value: Any, cap: str, home: Path
+) -> None:
+    damage.rewrite(home, lambda manifest, build: manifest["sizing"]["by_cap"][cap].update({field: value}))
+    with pytest.raises(BundleError, match=r"sizing\.by_cap\..*train this tool again"):
+        bundle.load(home)
+
+
+@pytest.mark.parametrize("cap", ["2", "-0.1", "nan", "inf"])
+def test_a_cap_that_is_no_share_is_refused(cap: str, home: Path) -> None:
+    def change(manifest: dict[str, Any], build: Path) -> None:
+        caps = manifest["sizing"]["by_cap"]
+        caps[cap] = caps["0.1"]
+
+    damage.rewrite(home, change)
+    with pytest.raises(BundleError, match=r"sizing\.by_cap: expected 0 to 1"):
         bundle.load(home)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -91,8 +92,13 @@ def test_the_facts_tell_where_the_bundle_comes_from(trained: Trained) -> None:
     assert set(facts["scores"]["test"]) == {"r2", "mape", "median_ape", "under_allocated", "rel"}
     achieved = {"jobs", "failure_rate", "failure_interval", "rel", "wastage_gbh"}
     assert set(facts["held_out"]) == achieved
+    assert set(facts["constant"]) == {"memory_bytes", *achieved}
+    # 100 to 310 MiB are needed, and what keeps the cap on 64 jobs in whole 64 MiB is the most of it
+    assert facts["constant"]["memory_bytes"] == 320 * MIB
+    # no job tells how long it ran
+    assert (facts["run_seconds"], facts["unit"]) == (None, "GB·job")
     # a fifth of 80
-    assert facts["held_out"]["jobs"] == 16
+    assert facts["held_out"]["jobs"] == facts["constant"]["jobs"] == 16
     assert [point["failure_cap"] for point in facts["cap_curve"]] == list(CAPS)
     for point in facts["cap_curve"]:
         assert set(point) == {"failure_cap", *achieved}
@@ -100,6 +106,20 @@ def test_the_facts_tell_where_the_bundle_comes_from(trained: Trained) -> None:
     # a looser cap never wastes more
     wasted = [point["wastage_gbh"] for point in facts["cap_curve"]]
     assert wasted == sorted(wasted, reverse=True)
+
+
+def test_the_run_times_are_those_of_the_jobs_that_tell_them(tmp_path: Path) -> None:
+    [found] = read(recorded.write(tmp_path / "tool.csv", recorded.rows(25)), recorded.LABEL)
+    seconds = [None, 0.0, 40.0, 10.0, 20.0, 30.0, *[None] * 19]
+    found.records = [replace(one, run_seconds=told) for one, told in zip(found.records, seconds, strict=True)]
+    # of 10, 20, 30 and 40 the middle is 25; 0.95 * 3 = 2.85, so that 0.95 of them are below 30 + 0.85 * 10
+    told = train_tool(found, (), Settings()).bundle.facts["run_seconds"]
+    assert told == {"median": 25.0, "p95": pytest.approx(38.5)}
+
+
+def test_where_no_job_is_held_out_no_constant_is_compared_with(tmp_path: Path) -> None:
+    facts = train_on(tmp_path, recorded.rows(12)).bundle.facts
+    assert (facts["held_out"], facts["constant"]) == (None, None)
 
 
 def test_what_was_dropped_and_flagged_is_counted_in_the_manifest(tmp_path: Path) -> None:

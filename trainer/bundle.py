@@ -54,8 +54,8 @@ class Bundle:
         What a person or another program wants to know: ``file``, ``label``, ``model`` (name, source, parameters),
         ``rows`` (used, dropped and flagged, by reason, and how many peaks are a limit's), ``limit_bytes``,
         ``sizes_bytes`` (smallest, median and largest of each input), ``run_seconds`` (median and 0.95 quantile),
-        ``scores``, ``held_out`` and, for the same jobs, ``constant``, ``cap_curve``, ``versions``, ``seen`` (how many
-        jobs there were, and when the newest was created), ``follows_request``.
+        ``scores``, ``unit`` of wastage, ``held_out`` and, for the same jobs, ``constant``, ``cap_curve``, ``versions``,
+        ``seen`` (how many jobs there were, and when the newest was created), ``follows_request``.
     build : str
         Hash of the manifest, empty before it is saved.
     memory_bytes : int

@@ -67,6 +67,8 @@ def facts_of(
         "seen": {"jobs": len(found.records) + found.sampled, "newest_seconds": newest_seconds(found)},
         "limit_bytes": cleaned.limit_bytes,
         "sizes_bytes": _ranges(learned.schema, history),
+        # of all wastage here: hours only where every job tells how long it ran
+        "unit": history.unit,
         "run_seconds": _run_seconds(cleaned.records),
         "scores": _scores(outcome) if outcome else None,
         "held_out": achieved(held_out.outcome) if held_out else None,

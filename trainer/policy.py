@@ -124,7 +124,9 @@ def limited_bytes(memory_bytes: float, limits: Limits) -> int:
 
 
 def _first_bytes(beliefs: Beliefs, familiarities: Sequence[Familiarity], rule: SizingRule) -> list[float]:
-    """Return what the choices make of all jobs together, before any guard."""
+    """Return what is held, or what the choices make of all jobs together, before any guard."""
+    if rule.held_bytes is not None:
+        return [rule.held_bytes] * len(familiarities)
     offers = Offers.of(beliefs, rule.typical_bytes)
     by_choice = {level: rule.choices[level] for level in set(familiarities)}
     offered = {
@@ -148,7 +150,7 @@ def _request(
         _guard(story, distribution, job, features, schema, rule)
     else:
         story.guards.append(FOLLOWS_REQUEST)
-        story.becomes(rule.held_bytes, "its peak follows its own request: held at what was enough")
+        story.becomes(first_bytes, "its peak follows its own request: held at what was enough")
     _retry(story, distribution, job)
     return _limit(story, rule.limits)
 

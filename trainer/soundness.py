@@ -21,7 +21,7 @@ _MOST = 1e18
 # Natural logarithms of bytes.
 _MOST_LOG = 1e3
 _MOST_NAMES = 100_000
-_FACTS: Mapping[str, type] = {"file": str, "label": str, "model": dict, "rows": dict, "sizes_bytes": dict}
+_FACTS: Mapping[str, type] = {"file": str, "label": str, "unit": str, "model": dict, "rows": dict, "sizes_bytes": dict}
 _REPLAYED = ("jobs", "failure_rate", "rel", "wastage_gbh")
 _MAY_BE_NULL = {
     "run_seconds": ("median", "p95"),
