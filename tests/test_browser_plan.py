@@ -3,12 +3,17 @@
 import csv
 import io
 import json
+import os
 import re
+import subprocess
+import sys
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+import yaml
 from browsing import Open, Visit
 from serving import ROOT
 
@@ -100,7 +105,7 @@ def test_a_file_is_taken_by_choice_and_by_dropping_it(visit: Open, examples: str
     there = visit(examples)
     page = there.go("#plan", state="empty")
     page.get_by_text("Where a row does not tell").click()
-    page.get_by_label("Tool of rows without one").fill("bowtie2")
+    there.answered(partial(page.get_by_label("Tool of rows without one").fill, "bowtie2"))
     there.answered(lambda: page.get_by_label("Drop a CSV here, or choose a file").set_input_files(recorded))
     assert figures(there)["Jobs"] == "320"
     chosen = last_plan(there)
@@ -117,6 +122,35 @@ def test_a_file_is_taken_by_choice_and_by_dropping_it(visit: Open, examples: str
     there.answered(lambda: page.dispatch_event("#plan-drop", "drop", {"dataTransfer": handle}))
     there.wait_for_state("ready")
     assert last_plan(there) == chosen
+
+
+def test_a_week_on_three_types_of_nodes_is_what_the_command_line_says(
+    visit: Open, examples: str, example_models: Path
+) -> None:
+    week, nodes = (ROOT / "examples" / "plan" / name for name in ("week.csv", "nodes.yml"))
+    command = [sys.executable, "-m", "service", "plan", str(week), "--nodes", str(nodes), "--format", "json"]
+    run = subprocess.run(
+        [*command, "--models", str(example_models)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+    there = visit(examples)
+    page = there.go("#plan", state="empty")
+    there.answered(partial(page.get_by_label("Drop a CSV here, or choose a file").set_input_files, week))
+    groups = page.locator("#plan-node-types > [role=group]")
+    for place, (name, told) in enumerate(yaml.safe_load(nodes.read_text())["nodes"].items()):
+        fields = {"Name": name, "Memory": told["memory"], "Cores": told["cores"]}
+        fields |= {"How many": told.get("count", ""), "Price per hour": told["price_per_hour"]}
+        for label, value in fields.items():
+            field = groups.nth(place).get_by_label(label, exact=True).and_(page.locator("input:not([type=range])"))
+            if field.input_value() != str(value):
+                there.answered(partial(field.fill, str(value)))
+    there.wait_for_state("ready")
+    there.screenshot("plan_a_week")
+    assert last_plan(there) == json.loads(run.stdout)
 
 
 def test_more_memory_never_needs_more_nodes(visit: Open, examples: str) -> None:

@@ -5,6 +5,7 @@ import { shape } from "./elements.js";
 import { formatGbh, formatNumber } from "./sizes.js";
 
 const HEIGHT = 260;
+const VALUE_WIDTH = 44;
 
 /** Draw `points` ({cap, name, value in GB·h}); `constant` is what one request for all jobs would waste. */
 export function showCaps(svg, shown) {
@@ -32,11 +33,14 @@ function draw(svg) {
   };
   const places = points.map((one, place) => [x.scale(place), y.scale(one.value)]);
   const isChosen = (one) => one.cap === chosen;
+  // where they would run into each other, every other number or fewer, and always the chosen one
+  const every = Math.ceil((points.length * VALUE_WIDTH) / (box.right - box.left));
+  const isTold = (place) => (place - Math.max(points.findIndex(isChosen), 0)) % every === 0;
   svg.replaceChildren(
     axes(box, x, y),
     ...(constant ? constantLine(box, y.scale(constant), constant) : []),
     shape("path", { class: "line median", d: line(places) }),
-    ...points.flatMap((one, place) => dot(places[place], one.value, isChosen(one))),
+    ...points.flatMap((one, place) => dot(places[place], isTold(place) ? one.value : null, isChosen(one))),
   );
   describe(
     svg,
@@ -45,16 +49,16 @@ function draw(svg) {
   );
 }
 
+/** A point, and the value over it where it is told. */
 function dot([x, y], value, isChosen) {
-  return [
-    shape("circle", {
-      class: isChosen ? "chosen" : "point",
-      cx: x.toFixed(1),
-      cy: y.toFixed(1),
-      r: isChosen ? 7 : 4.5,
-    }),
-    text(x.toFixed(1), (y - 13).toFixed(1), formatNumber(value), "middle", "0", isChosen ? "label" : ""),
-  ];
+  const circle = shape("circle", {
+    class: isChosen ? "chosen" : "point",
+    cx: x.toFixed(1),
+    cy: y.toFixed(1),
+    r: isChosen ? 7 : 4.5,
+  });
+  if (value === null) return [circle];
+  return [circle, text(x.toFixed(1), (y - 13).toFixed(1), formatNumber(value), "middle", "0", isChosen ? "label" : "")];
 }
 
 function constantLine(box, at, value) {

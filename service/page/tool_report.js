@@ -43,14 +43,14 @@ function headline(details) {
   const { kind, word } = promiseText(details);
   const { achieved_failure_interval: interval, wastage_saved_share: saved } = details;
   const achieved = details.achieved_failure_rate === null ? "not measured" : formatShare(details.achieved_failure_rate);
-  const between = interval ? `95 % interval ${formatShare(interval[0])} to ${formatShare(interval[1])}` : "";
+  const between = interval ? `; 95 % interval ${formatShare(interval[0])} to ${formatShare(interval[1])}` : "";
   return [
     ["Recorded jobs", formatCount(details.rows)],
     [
       "Promised failures",
       details.promised_failure_rate === null ? "no cap" : `≤ ${formatShare(details.promised_failure_rate)}`,
     ],
-    ["Achieved", achieved, element("span", { class: `word ${kind}` }, word), between],
+    ["Achieved", achieved, element("span", {}, element("span", { class: `word ${kind}` }, word), between)],
     [
       "Wastage saved",
       saved === null || saved === undefined ? "unknown" : formatShare(saved),
