@@ -1,4 +1,4 @@
-"""The whole path in one minute: train, serve, ask, and let the rule decide for a stand-in Galaxy job."""
+"""The whole path in one minute: train, serve, ask, let the rule decide for a stand-in Galaxy job, plan a week."""
 
 import json
 import logging
@@ -53,6 +53,9 @@ def main() -> int:
         ask_by_post(url)
         say("5. Let the rule decide for a Galaxy job")
         decide(url)
+    say("6. Plan a week of such jobs on three types of nodes")
+    week = ["examples/plan/week.csv", "--nodes", "examples/plan/nodes.yml", "--models", "models"]
+    subprocess.run(command("service", "plan", *week), cwd=ROOT, check=True)
     return 0
 
 

@@ -66,10 +66,11 @@ def test_the_printed_results_are_what_the_demo_prints(printed: dict[str, str]) -
 
 def _words(text: str) -> list[str]:
     """Return a text without its numbers, and without what depends on them."""
-    settled = re.sub(r"\{'max_depth.*\}|(?<=: )[\w -]+(?= -> \w+/)", "BEST", _CHANGING.sub("#", text))
+    settled = re.sub(r"(?<=\d),(?=\d{3})", "", _CHANGING.sub("#", text))
+    settled = re.sub(r"\{'max_depth.*\}|(?<=: )[\w -]+(?= -> \w+/)", "BEST", settled)
     return _NUMBER.sub("#", settled.replace("yes", "")).split()
 
 
 def _numbers(text: str) -> list[float]:
-    settled = re.sub(r"\{'max_depth.*\}", "", _CHANGING.sub("#", text))
+    settled = re.sub(r"\{'max_depth.*\}|(?<=\d),(?=\d{3})", "", _CHANGING.sub("#", text))
     return [float(number) for number in _NUMBER.findall(settled)]
