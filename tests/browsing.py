@@ -129,7 +129,8 @@ class Visit:
 
     def text(self, selector: str) -> str:
         """What an element says, with plain spaces."""
-        return self.page.inner_text(selector).replace("\u00a0", " ")
+        told: str = self.page.inner_text(selector)
+        return told.replace("\u00a0", " ")
 
     def screenshot(self, name: str) -> None:
         """Save what is to be seen, the whole length of the page, for a person to look at."""

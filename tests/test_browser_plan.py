@@ -41,7 +41,8 @@ def last_plan(there: Visit) -> dict[str, Any]:
 def downloaded(there: Visit, kind: str) -> str:
     with there.page.expect_download() as download:
         there.page.get_by_role("button", name=f"Download {kind}").click()
-    return download.value.path().read_text()
+    text: str = download.value.path().read_text()
+    return text
 
 
 def request_of(there: Visit) -> dict[str, Any]:
@@ -149,6 +150,7 @@ def test_a_week_on_three_types_of_nodes_is_what_the_command_line_says(
             if field.input_value() != str(value):
                 there.answered(partial(field.fill, str(value)))
     there.wait_for_state("ready")
+    there.focused().blur()
     there.screenshot("plan_a_week")
     assert last_plan(there) == json.loads(run.stdout)
 
