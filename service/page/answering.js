@@ -1,9 +1,9 @@
-// From an input event to the drawn answer: waits a moment, asks, forgets what is overtaken, measures how long it took.
+// From an input event to the drawn answer: asks, of changes close together the last, and measures how long it took.
 
 import { Refused } from "./api.js";
 import { setWaiting } from "./state.js";
 
-/** Less than a person notices, more than between two letters of one who types fast. */
+/** A change that follows another this soon waits as long for the next one; one that stands alone is asked at once. */
 const PAUSE_MILLISECONDS = 20;
 /** What takes longer is waited for, and not asked anew with every step of a slider. */
 const SLOW_MILLISECONDS = 300;
@@ -14,7 +14,7 @@ const LONG_MILLISECONDS = 500;
 export class Answering {
   /** `ask` takes an AbortSignal and returns a function that draws; `refuse` is told what went wrong. */
   constructor(ask, refuse) {
-    Object.assign(this, { ask, refuse, timer: 0, running: null, lasted: 0, next: null });
+    Object.assign(this, { ask, refuse, timer: 0, running: null, changed: 0, lasted: 0, next: null });
   }
 
   /** Ask soon; the event, where there was one, is when the measure `answer` begins. */
@@ -25,7 +25,9 @@ export class Answering {
       return;
     }
     this.running?.abort();
-    this.timer = setTimeout(() => this.now(event?.timeStamp), event ? PAUSE_MILLISECONDS : 0);
+    const alone = performance.now() - this.changed > PAUSE_MILLISECONDS;
+    this.changed = performance.now();
+    this.timer = setTimeout(() => this.now(event?.timeStamp), alone ? 0 : PAUSE_MILLISECONDS);
   }
 
   stop() {
