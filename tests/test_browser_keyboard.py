@@ -76,8 +76,8 @@ def test_everything_can_be_done_without_a_mouse(visit: Open, examples: str) -> N
     there.until_told("#ask-bundle", "hisat2")
     page.keyboard.press("Tab")
     page.keyboard.press("Control+A")
-    there.answered(lambda: page.keyboard.type("7 MB"))
-    assert '"size_bytes":7340032' in page.inner_text("#ask-curl")
+    page.keyboard.type("7 MB")
+    there.until_told("#ask-curl", '"size_bytes":7340032')
     _press_on(there, "Plan")
     there.wait_for_state("empty")
     assert there.focused().inner_text() == "What would these jobs need?"
