@@ -35,6 +35,10 @@ def test_a_report_is_one_click_away_and_back_is_back(visit: Open, examples: str)
         assert name.replace("_", " ") in report and version in report
     for reason in details["rows_dropped"]:
         assert reason in report
+    # examples/*.csv tell no run times: every job counts alike
+    assert details["wastage_unit"] == "GB·job"
+    assert "wasted GB·job" in report
+    assert "GB·h" not in report
     assert (page.get_attribute("#tool-recorded .dots", "d") or "").count("M") == len(details["recorded"]["peaks_bytes"])
     page.get_by_role("link", name="Ask with this tool").click()
     there.until_told("#ask-bundle", "hisat2")

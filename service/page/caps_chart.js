@@ -2,12 +2,12 @@
 
 import { axes, describe, line, linear, room, sized, text, ticksLinear, whenResized } from "./chart.js";
 import { shape } from "./elements.js";
-import { formatGbh, formatNumber } from "./sizes.js";
+import { formatNumber, formatWastage, GB_HOURS } from "./sizes.js";
 
 const HEIGHT = 260;
 const VALUE_WIDTH = 44;
 
-/** Draw `points` ({cap, name, value in GB·h}); `constant` is what one request for all jobs would waste. */
+/** Draw `points` ({cap, name, value in `unit`}); `constant` is what one request for all jobs would waste. */
 export function showCaps(svg, shown) {
   svg.shown = shown;
   draw(svg);
@@ -16,14 +16,14 @@ export function showCaps(svg, shown) {
 }
 
 function draw(svg) {
-  const { title, points, chosen, constant } = svg.shown;
+  const { title, points, chosen, constant, unit = GB_HOURS } = svg.shown;
   const box = room(sized(svg, HEIGHT), HEIGHT, 56);
   const top = Math.max(...points.map((one) => one.value), constant ?? 0, 1e-9) * 1.15;
   const y = {
     scale: linear([0, top], [box.bottom, box.top]),
     ticks: ticksLinear(top, 4),
     format: formatNumber,
-    label: "wasted GB·h",
+    label: `wasted ${unit}`,
   };
   const x = {
     scale: linear([-0.5, points.length - 0.5], [box.left, box.right]),
@@ -45,7 +45,7 @@ function draw(svg) {
   describe(
     svg,
     title,
-    points.map((one) => `${one.name}: ${formatGbh(one.value)}${isChosen(one) ? ", chosen" : ""}`).join("; "),
+    points.map((one) => `${one.name}: ${formatWastage(one.value, unit)}${isChosen(one) ? ", chosen" : ""}`).join("; "),
   );
 }
 

@@ -5,7 +5,7 @@ import { showCaps } from "./caps_chart.js";
 import { byId, element, table, terms } from "./elements.js";
 import { showHistogram } from "./histogram.js";
 import { mixTable, nodesTable } from "./plan_fit.js";
-import { formatBytes, formatCount, formatGbh, formatNumber, formatSeconds, formatShare } from "./sizes.js";
+import { formatBytes, formatCount, formatWastage, formatNumber, formatSeconds, formatShare } from "./sizes.js";
 
 const CAPS = [0.01, 0.02, 0.05, 0.1];
 const drawn = new Map();
@@ -36,7 +36,7 @@ export function showPlan(plan, cap) {
 /** The same in one sentence, for who listens. */
 export function planText(plan, cap) {
   const policy = (cap !== null && plan.policies[`cap_${cap}`]) || plan.policies.predicted;
-  const [requested, wasted] = [policy.requested_gbh, policy.wasted_gbh].map(({ mean }) => formatGbh(mean));
+  const [requested, wasted] = [policy.requested_gbh, policy.wasted_gbh].map(({ mean }) => formatWastage(mean));
   return `${formatCount(plan.jobs)} jobs planned: ${requested} requested, ${wasted} wasted.`;
 }
 
@@ -53,9 +53,9 @@ function totals(plan, policy, constant) {
     !plan.jobs || plan.distinct_jobs === plan.jobs ? "" : `${formatCount(plan.distinct_jobs)} different ones`;
   return [
     ["Jobs", formatCount(plan.jobs), distinct],
-    ["Requested", formatGbh(requested.mean), upTo(requested)],
-    ["Used", formatGbh(used.mean), upTo(used)],
-    ["Wasted", formatGbh(wasted.mean), constant ? change(wasted.mean, constant.wasted_gbh.mean) : upTo(wasted)],
+    ["Requested", formatWastage(requested.mean), upTo(requested)],
+    ["Used", formatWastage(used.mean), upTo(used)],
+    ["Wasted", formatWastage(wasted.mean), constant ? change(wasted.mean, constant.wasted_gbh.mean) : upTo(wasted)],
     [
       "Out-of-memory retries",
       formatNumber(policy.expected_retries),
@@ -70,7 +70,7 @@ function totals(plan, policy, constant) {
 }
 
 function upTo({ p95 }) {
-  return `in 95 of 100 cases at most ${formatGbh(p95)}`;
+  return `in 95 of 100 cases at most ${formatWastage(p95)}`;
 }
 
 function change(wasted, constant) {
@@ -135,7 +135,7 @@ function caps(plan, cap) {
   showCaps(byId("plan-caps"), { title: "Wasted memory over the failure cap", points: named, chosen, constant });
   const lines = named.map(({ name, policy }) => [
     name === "own" ? "each tool's own" : name,
-    ...[policy.requested_gbh, policy.used_gbh, policy.wasted_gbh].map(({ mean }) => formatGbh(mean)),
+    ...[policy.requested_gbh, policy.used_gbh, policy.wasted_gbh].map(({ mean }) => formatWastage(mean)),
     formatNumber(policy.expected_retries),
   ]);
   byId("plan-caps-data").replaceChildren(

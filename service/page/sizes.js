@@ -4,6 +4,7 @@ const UNITS = { "": 1n, k: 1024n, m: 1024n ** 2n, g: 1024n ** 3n, t: 1024n ** 4n
 const AMOUNT = /^\s*(\d+)(?:\.(\d+))?\s*([kmgt]?)(?:i?b)?\s*$/i;
 const NAMES = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
 const SPACE = "\u00a0";
+export const GB_HOURS = "GB·h";
 export const MAX_SIZE_BYTES = Number.MAX_SAFE_INTEGER;
 
 /** Bytes, rounded up, of "1.4 GB", "512M" or "2048"; powers of 1024, as galaxy_memory_rules/memory.py reads them. */
@@ -46,8 +47,9 @@ export function formatNumber(value) {
   return Math.abs(value) >= 1000 ? formatCount(value) : digits(value);
 }
 
-export function formatGbh(gbh) {
-  return `${formatNumber(gbh)}${SPACE}GB·h`;
+/** Wastage; where a tool's run times are unknown, every job counts alike, in GB·job. */
+export function formatWastage(amount, unit = GB_HOURS) {
+  return `${formatNumber(amount)}${SPACE}${unit}`;
 }
 
 /** A span of time in the unit that suits it. */

@@ -5,7 +5,7 @@ import { shortName } from "./catalogue.js";
 import { showCaps } from "./caps_chart.js";
 import { byId, element, shape, table, terms } from "./elements.js";
 import { showRecorded } from "./recorded_chart.js";
-import { formatBytes, formatCount, formatGbh, formatNumber, formatSeconds, formatShare } from "./sizes.js";
+import { formatBytes, formatCount, formatNumber, formatSeconds, formatShare, formatWastage } from "./sizes.js";
 
 const SCORES = [
   ["R²", "r2", formatNumber],
@@ -95,6 +95,7 @@ function drawCharts(details) {
     title: `Wastage over the failure cap: ${details.tool}`,
     points,
     chosen: details.promised_failure_rate,
+    unit: details.wastage_unit,
   });
 }
 
@@ -108,11 +109,11 @@ function sizes({ sizes_bytes: seen }) {
     : null;
 }
 
-function caps({ cap_curve: curve }) {
+function caps({ cap_curve: curve, wastage_unit: unit }) {
   const lines = curve.map((one) => [
     capText(one.failure_cap),
     formatShare(one.failure_rate),
-    formatGbh(one.wastage_gbh),
+    formatWastage(one.wastage_gbh, unit),
     formatNumber(one.rel),
   ]);
   const headings = ["Cap", "Achieved", "Wastage", "(used + wasted) / used"];
@@ -134,10 +135,11 @@ function scores({ scores: { train, test } }) {
   return wide(table("Errors are relative to the recorded peak", ["Score", "Training rows", "Held-out rows"], lines));
 }
 
-function constant({ constant: one, wastage_gbh: ours, achieved_failure_rate: rate }) {
+function constant({ constant: one, wastage_gbh: ours, wastage_unit: unit, achieved_failure_rate: rate }) {
+  const wasted = (amount) => ((amount ?? null) === null ? "unknown" : formatWastage(amount, unit));
   const lines = [
-    ["This bundle", "varies", formatShare(rate), ours === null || ours === undefined ? "unknown" : formatGbh(ours)],
-    ["One constant", formatBytes(one.memory_bytes), formatShare(one.failure_rate), formatGbh(one.wastage_gbh)],
+    ["This bundle", "varies", formatShare(rate), wasted(ours)],
+    ["One constant", formatBytes(one.memory_bytes), formatShare(one.failure_rate), wasted(one.wastage_gbh)],
   ];
   return wide(table("On the same held-out jobs", ["Rule", "Request", "Failures", "Wastage"], lines));
 }
