@@ -25,17 +25,16 @@ _MOST_BARS, _BARS_OF_A_DOUBLING = 32, (4, 2, 1)
 def answer(forecast: Forecast, request: PlanRequest) -> dict[str, Any]:
     """Return all of ``POST /v1/plan``."""
     policies = policies_of(request)
-    loads = {name: Load.of(forecast.tools, policy, forecast.scenarios) for name, policy in policies.items()}
-    predicted = loads[PREDICTED]
+    # the cap that was asked for is one of those compared: what it answers is found once
+    loads = {policy: Load.of(forecast.tools, policy, forecast.scenarios) for policy in {*policies.values()}}
+    told = {policy: {**totals(forecast.tools, policy, load), **_nodes(load, request)} for policy, load in loads.items()}
+    predicted = loads[policies[PREDICTED]]
     return {
         "jobs": int(predicted.counts.sum()),
         "distinct_jobs": forecast.different,
         "refused_jobs": sum(one.jobs for one in forecast.refused),
         "refused": [_refused(one, forecast.place_word) for one in forecast.refused[:_MOST_REFUSED]],
-        "policies": {
-            name: {**totals(forecast.tools, policy, loads[name]), **_nodes(loads[name], request)}
-            for name, policy in policies.items()
-        },
+        "policies": {name: told[policy] for name, policy in policies.items()},
         "tools": [_tool(tool, policies[PREDICTED]) for tool in forecast.tools],
         "histogram": _histogram(predicted, loads[CONSTANT]),
         "fit_nowhere": _listed(forecast, policies[PREDICTED], request),
